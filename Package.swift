@@ -1,0 +1,49 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Swift 6 language mode (complete concurrency checking) comes with the tools version.
+// Cross-module optimisation lets the hot generic code of StreamEngine be specialised in Operators and Connectors.
+let release: [SwiftSetting] = [
+    .unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))
+]
+
+let package = Package(
+    name: "StreamEngine",
+    products: [
+        .executable(name: "stream-job", targets: ["stream-job"]),
+        .library(name: "StreamEngine", targets: ["StreamEngine", "Operators", "Connectors"]),
+    ],
+    targets: [
+        .systemLibrary(name: "CRdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
+
+        .target(name: "Platform", dependencies: ["CZstd", "CLz4", "CZlib", "CSnappy"], swiftSettings: release),
+        .target(name: "StreamEngine", dependencies: ["Platform", "CRE2"], swiftSettings: release),
+        .target(name: "Operators", dependencies: ["StreamEngine"], swiftSettings: release),
+        .target(
+            name: "Connectors", dependencies: ["StreamEngine", "Platform", "CRdkafka"], swiftSettings: release),
+        .target(name: "JobFile", dependencies: ["StreamEngine", "Platform", "CYaml"], swiftSettings: release),
+        .target(name: "EmbeddedBroker", dependencies: ["Platform"], swiftSettings: release),
+        .executableTarget(
+            name: "stream-job",
+            dependencies: ["Platform", "StreamEngine", "Operators", "Connectors", "JobFile"],
+            swiftSettings: release),
+
+        .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
+        .testTarget(name: "StreamEngineTests", dependencies: ["StreamEngine", "Operators", "Platform"]),
+        .testTarget(name: "OperatorsTests", dependencies: ["Operators", "StreamEngine", "Platform"]),
+        .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "StreamEngine", "Operators", "Platform"]),
+        .testTarget(name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors"]),
+        .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "Platform"]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["stream-job", "JobFile", "Connectors", "Operators", "StreamEngine", "Platform"],
+            exclude: ["Fixtures"]),
+    ],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,196 @@
+import Glibc
+import Synchronization
+
+/// A POSIX thread. Swift concurrency stays at the edges (CLI, HTTP); the data plane runs on these.
+public final class Thread: Sendable {
+    private let handle: pthread_t
+
+    private final class Start {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+
+    /// Starts a thread that runs `body`. The name shows in `top -H` (15 bytes at most).
+    public init(name: String, _ body: @escaping @Sendable () -> Void) {
+        var thread = pthread_t()
+        let start = Unmanaged.passRetained(
+            Start {
+                Thread.nameCurrent(name)
+                body()
+            })
+        let result = pthread_create(
+            &thread, nil,
+            { argument in
+                if let argument { Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body() }
+                return nil
+            }, start.toOpaque())
+        precondition(result == 0, "pthread_create failed: \(result)")
+        handle = thread
+    }
+
+    // glibc's pthread_setname_np is hidden from Swift (it needs _GNU_SOURCE); the kernel's file does the same.
+    private static func nameCurrent(_ name: String) {
+        guard let file = fopen("/proc/thread-self/comm", "w") else { return }
+        fputs(String(decoding: name.utf8.prefix(15), as: UTF8.self), file)
+        fclose(file)
+    }
+
+    /// Waits until the thread has ended. Call once.
+    public func join() { pthread_join(handle, nil) }
+}
+
+/// A mutex with a condition variable, guarding one value.
+public final class Monitor<Value>: @unchecked Sendable {
+    // Unchecked: `value` is touched only between lock and unlock of `mutex`, by `withLock` and `wait`.
+    private var value: Value
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    /// Guards `value`.
+    public init(_ value: sending Value) {
+        self.value = value
+        pthread_mutex_init(mutex, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    /// Runs `body` with the value locked, then wakes every waiter.
+    public func withLock<R>(_ body: (inout Value) throws -> R) rethrows -> R {
+        pthread_mutex_lock(mutex)
+        defer {
+            pthread_cond_broadcast(condition)
+            pthread_mutex_unlock(mutex)
+        }
+        return try body(&value)
+    }
+
+    /// Waits until `body` gives a result, or `deadlineNs` (monotonic clock; nil: no limit) has passed; then nil.
+    public func wait<R>(untilNs deadlineNs: Int64? = nil, _ body: (inout Value) -> R?) -> R? {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = body(&value) {
+                pthread_cond_broadcast(condition)
+                return result
+            }
+            if let deadlineNs {
+                var time = timespec(tv_sec: Int(deadlineNs / 1_000_000_000), tv_nsec: Int(deadlineNs % 1_000_000_000))
+                if pthread_cond_timedwait(condition, mutex, &time) == ETIMEDOUT {
+                    return body(&value)
+                }
+            } else {
+                pthread_cond_wait(condition, mutex)
+            }
+        }
+    }
+}
+
+/// The two clocks the engine reads, passed in so that tests can replace them.
+public protocol Clock: Sendable {
+    /// Milliseconds since the Unix epoch.
+    func wallMs() -> Int64
+    /// Nanoseconds of a clock that never goes back.
+    func monotonicNs() -> Int64
+}
+
+/// The machine's clocks.
+public struct SystemClock: Clock {
+    public init() {}
+
+    public func wallMs() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    public func monotonicNs() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}
+
+/// A fixed set of long-lived threads that run indexed pieces of work together (one data-plane thread a core).
+public final class WorkerPool: Sendable {
+    private struct State {
+        var generation = 0
+        var work: (@Sendable (Int) -> Void)?
+        var next = 0
+        var count = 0
+        var unfinished = 0
+        var stopping = false
+    }
+
+    private let monitor = Monitor(State())
+    private let threads: [Thread]
+    /// How many threads work, the caller's own included.
+    public let width: Int
+
+    /// `width` >= 1; the calling thread of `run` is one of them.
+    public init(width: Int) {
+        self.width = max(width, 1)
+        let monitor = self.monitor
+        threads = (1..<max(width, 1)).map { index in
+            Thread(name: "data-\(index)") { WorkerPool.serve(monitor) }
+        }
+    }
+
+    /// Runs `work(0)` … `work(count - 1)` on all threads, each index once, and returns when all are done.
+    public func run(_ count: Int, _ work: @escaping @Sendable (Int) -> Void) {
+        if threads.isEmpty || count == 1 {
+            for index in 0..<count { work(index) }
+            return
+        }
+        monitor.withLock {
+            $0.generation += 1
+            $0.work = work
+            $0.next = 0
+            $0.count = count
+            $0.unfinished = count
+        }
+        while let index = WorkerPool.takeIndex(monitor) {
+            work(index)
+            monitor.withLock { $0.unfinished -= 1 }
+        }
+        _ = monitor.wait { $0.unfinished == 0 ? true : nil }
+        monitor.withLock { $0.work = nil }
+    }
+
+    private static func takeIndex(_ monitor: Monitor<State>) -> Int? {
+        monitor.withLock {
+            guard $0.next < $0.count else { return nil }
+            $0.next += 1
+            return $0.next - 1
+        }
+    }
+
+    private static func serve(_ monitor: Monitor<State>) {
+        while true {
+            let job: (work: (@Sendable (Int) -> Void)?, index: Int)? = monitor.wait {
+                if $0.stopping { return (nil, 0) }
+                guard let work = $0.work, $0.next < $0.count else { return nil }
+                $0.next += 1
+                return (work, $0.next - 1)
+            }
+            guard let job, let work = job.work else { return }
+            work(job.index)
+            monitor.withLock { $0.unfinished -= 1 }
+        }
+    }
+
+    /// Ends the threads and waits for them. The pool is not used afterwards.
+    public func stop() {
+        monitor.withLock { $0.stopping = true }
+        for thread in threads { thread.join() }
+    }
+}

@@ -1,0 +1,222 @@
+import Platform
+
+/// The state of one aggregate for one key in one pane: a mergeable value.
+///
+/// Rows reach `update` in record order; `merge` is called with later panes of the same partition in time order, then
+/// with other partitions in order of topic bytes and number (SEMANTICS §4), so results do not depend on batches.
+public protocol AggregateState: Sendable {
+    init()
+    /// Adds one row.
+    mutating func update(_ value: Double, at timestampMs: Int64)
+    /// Adds what a later pane or a later partition has gathered.
+    mutating func merge(_ later: Self)
+    /// Writes the state; `init(from:)` reads it back bit for bit.
+    func encode(to writer: inout ByteWriter)
+    init(from reader: inout ByteReader) throws(DecodingFailure)
+    /// Bytes held outside the value itself (a sketch's buckets).
+    var heapBytes: Int { get }
+}
+
+extension AggregateState {
+    public var heapBytes: Int { 0 }
+}
+
+/// The same for rows whose argument is text.
+public protocol TextAggregateState: Sendable {
+    init()
+    mutating func update(_ text: ByteString, at timestampMs: Int64)
+    mutating func merge(_ later: Self)
+    func encode(to writer: inout ByteWriter)
+    init(from reader: inout ByteReader) throws(DecodingFailure)
+    var heapBytes: Int { get }
+}
+
+/// The states of one aggregate for all groups of one pane, in flat storage by group index. One virtual call a batch.
+public protocol StateColumn: AnyObject {
+    /// Makes room for groups `0..<groupCount`; new ones are empty states.
+    func grow(to groupCount: Int)
+    /// Adds rows: row i goes to group `groups[i]`.
+    func update(
+        groups: UnsafeBufferPointer<UInt32>, values: UnsafePointer<Double>, timestamps: UnsafePointer<Int64>)
+    /// Adds rows of text, only for text states.
+    func update(groups: UnsafeBufferPointer<UInt32>, texts: [ByteString], timestamps: UnsafePointer<Int64>)
+    /// Merges `sources[i]` of a column of the same type into `targets[i]` of this one.
+    func merge(
+        _ later: any StateColumn, sources: UnsafeBufferPointer<UInt32>, targets: UnsafeBufferPointer<UInt32>)
+    /// Sets groups back to empty, for reuse.
+    func reset(_ groups: UnsafeBufferPointer<UInt32>)
+    func encode(_ group: UInt32, to writer: inout ByteWriter)
+    func decode(_ group: UInt32, from reader: inout ByteReader) throws(DecodingFailure)
+    /// A fresh, empty column of the same type.
+    func makeEmpty() -> any StateColumn
+    /// Bytes held.
+    var byteCount: Int { get }
+}
+
+/// States of a number aggregate. `@inlinable` and generic: specialised for each state type where it is made.
+public final class TypedStateColumn<State: AggregateState>: StateColumn {
+    /// State by group index.
+    public private(set) var states: [State] = []
+
+    @inlinable
+    public init() {}
+
+    public func grow(to groupCount: Int) {
+        guard groupCount > states.count else { return }
+        states.reserveCapacity(max(groupCount, min(states.count * 2, groupCount + 65_536)))
+        while states.count < groupCount { states.append(State()) }
+    }
+
+    public func update(
+        groups: UnsafeBufferPointer<UInt32>, values: UnsafePointer<Double>, timestamps: UnsafePointer<Int64>
+    ) {
+        states.withUnsafeMutableBufferPointer { states in
+            for row in 0..<groups.count {
+                states[Int(groups[row])].update(values[row], at: timestamps[row])
+            }
+        }
+    }
+
+    public func update(groups: UnsafeBufferPointer<UInt32>, texts: [ByteString], timestamps: UnsafePointer<Int64>) {
+        preconditionFailure("a number aggregate was given text; the plan checks argument types")
+    }
+
+    public func merge(
+        _ later: any StateColumn, sources: UnsafeBufferPointer<UInt32>, targets: UnsafeBufferPointer<UInt32>
+    ) {
+        guard let later = later as? TypedStateColumn<State> else {
+            preconditionFailure("columns of different aggregates are never merged")
+        }
+        states.withUnsafeMutableBufferPointer { mine in
+            later.states.withUnsafeBufferPointer { theirs in
+                for row in 0..<sources.count { mine[Int(targets[row])].merge(theirs[Int(sources[row])]) }
+            }
+        }
+    }
+
+    public func reset(_ groups: UnsafeBufferPointer<UInt32>) {
+        for group in groups { states[Int(group)] = State() }
+    }
+
+    public func encode(_ group: UInt32, to writer: inout ByteWriter) { states[Int(group)].encode(to: &writer) }
+
+    public func decode(_ group: UInt32, from reader: inout ByteReader) throws(DecodingFailure) {
+        states[Int(group)] = try State(from: &reader)
+    }
+
+    public func makeEmpty() -> any StateColumn { TypedStateColumn<State>() }
+
+    public var byteCount: Int {
+        states.capacity * MemoryLayout<State>.stride + states.reduce(0) { $0 + $1.heapBytes }
+    }
+}
+
+/// States of a text aggregate.
+public final class TextStateColumn<State: TextAggregateState>: StateColumn {
+    /// State by group index.
+    public private(set) var states: [State] = []
+
+    public init() {}
+
+    public func grow(to groupCount: Int) {
+        while states.count < groupCount { states.append(State()) }
+    }
+
+    public func update(
+        groups: UnsafeBufferPointer<UInt32>, values: UnsafePointer<Double>, timestamps: UnsafePointer<Int64>
+    ) {
+        preconditionFailure("a text aggregate was given numbers; the plan checks argument types")
+    }
+
+    public func update(groups: UnsafeBufferPointer<UInt32>, texts: [ByteString], timestamps: UnsafePointer<Int64>) {
+        for row in 0..<groups.count { states[Int(groups[row])].update(texts[row], at: timestamps[row]) }
+    }
+
+    public func merge(
+        _ later: any StateColumn, sources: UnsafeBufferPointer<UInt32>, targets: UnsafeBufferPointer<UInt32>
+    ) {
+        guard let later = later as? TextStateColumn<State> else {
+            preconditionFailure("columns of different aggregates are never merged")
+        }
+        for row in 0..<sources.count { states[Int(targets[row])].merge(later.states[Int(sources[row])]) }
+    }
+
+    public func reset(_ groups: UnsafeBufferPointer<UInt32>) {
+        for group in groups { states[Int(group)] = State() }
+    }
+
+    public func encode(_ group: UInt32, to writer: inout ByteWriter) { states[Int(group)].encode(to: &writer) }
+
+    public func decode(_ group: UInt32, from reader: inout ByteReader) throws(DecodingFailure) {
+        states[Int(group)] = try State(from: &reader)
+    }
+
+    public func makeEmpty() -> any StateColumn { TextStateColumn<State>() }
+
+    public var byteCount: Int {
+        states.capacity * MemoryLayout<State>.stride + states.reduce(0) { $0 + $1.heapBytes }
+    }
+}
+
+/// A kind of state that aggregates of one query may share: `avg(x)` and `sum(x)` read the same sum.
+public struct StateKind: Sendable {
+    /// Names the state type, so that two aggregates over one argument and filter keep it once.
+    public let identity: String
+    /// Bytes a group and pane, for `explain`.
+    public let bytesPerGroup: Int
+    public let make: @Sendable () -> any StateColumn
+
+    /// A number state.
+    public static func of<State: AggregateState>(_ type: State.Type, identity: String) -> StateKind {
+        StateKind(identity: identity, bytesPerGroup: MemoryLayout<State>.stride) { TypedStateColumn<State>() }
+    }
+
+    /// A text state.
+    public static func ofText<State: TextAggregateState>(_ type: State.Type, identity: String) -> StateKind {
+        StateKind(identity: identity, bytesPerGroup: MemoryLayout<State>.stride) { TextStateColumn<State>() }
+    }
+
+    @usableFromInline
+    init(identity: String, bytesPerGroup: Int, make: @escaping @Sendable () -> any StateColumn) {
+        self.identity = identity
+        self.bytesPerGroup = bytesPerGroup
+        self.make = make
+    }
+}
+
+/// What an aggregate's argument may be.
+public enum AggregateArgument: Sendable {
+    /// `count()`.
+    case none
+    /// `sum(x)`: numbers (booleans count as 1 and 0).
+    case number
+    /// `first(x)`: numbers or text.
+    case numberOrText
+}
+
+/// An outer aggregate (JOBS.md). Adding one is one file in `Operators/Aggregates` and one line in the registry.
+public protocol Aggregate: Sendable {
+    /// The name in a job.
+    static var name: String { get }
+    /// One line for `--help` and the reference.
+    static var summary: String { get }
+    static var argument: AggregateArgument { get }
+    /// The range of the leading number argument (`quantile(0.9, x)`), or nil where there is none.
+    static var parameter: ClosedRange<Double>? { get }
+
+    /// An aggregate for one column of a query. `type` is the argument's type (`number` for `count()`); booleans come
+    /// as numbers.
+    init(parameter: Double?, type: ValueType)
+    /// The states it reads, in the order in which `result` is given them.
+    var states: [StateKind] { get }
+    /// The type of its cells.
+    var resultType: ColumnType { get }
+    /// The cells of `groups`, from the states named by `states`. A group without a row (all filtered out by the
+    /// aggregate's own `where`) gives null, `count` gives 0.
+    func result(_ states: [any StateColumn], groups: UnsafeBufferPointer<UInt32>) -> ColumnData
+}
+
+extension Aggregate {
+    /// `count` as JOBS.md spells it.
+    public var name: String { Self.name }
+}

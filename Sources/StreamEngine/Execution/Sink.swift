@@ -1,0 +1,79 @@
+/// What names an epoch: `<incarnation>.<n>` (SEMANTICS §5).
+public struct EpochToken: Sendable, Hashable, CustomStringConvertible {
+    /// 128 random bits of this process as 32 hexadecimal digits.
+    public let incarnation: String
+    public let number: Int
+
+    /// The token of an incarnation's n-th epoch.
+    public init(incarnation: String, number: Int) {
+        self.incarnation = incarnation
+        self.number = number
+    }
+
+    public var description: String { "\(incarnation).\(number)" }
+}
+
+/// What a sink is told about the rows of one emission.
+public struct EmissionInfo: Sendable {
+    public let job: String
+    public let query: String
+    public let epoch: EpochToken
+    /// The query's watermark, ms; nil before there is one.
+    public let watermarkMs: Int64?
+
+    /// Facts about one emission.
+    public init(job: String, query: String, epoch: EpochToken, watermarkMs: Int64?) {
+        self.job = job
+        self.query = query
+        self.epoch = epoch
+        self.watermarkMs = watermarkMs
+    }
+}
+
+/// JSON documents (late rows, dead letters, anomalies): one a line in files, one a message in Kafka.
+public struct DocumentBatch: Sendable {
+    /// Each document's JSON bytes, without line end.
+    public var documents: [[UInt8]]
+    /// Kafka keys; empty, or as many as documents.
+    public var keys: [[UInt8]]
+
+    /// Documents with or without keys.
+    public init(documents: [[UInt8]], keys: [[UInt8]] = []) {
+        self.documents = documents
+        self.keys = keys
+    }
+}
+
+/// A failure of a sink: what happened, where, and what to do.
+public struct SinkError: Error, CustomStringConvertible {
+    public let description: String
+    /// Whether trying again may help (a broker out of reach) or not (a topic that does not exist).
+    public let isRetriable: Bool
+
+    /// An error in words.
+    public init(_ description: String, isRetriable: Bool = false) {
+        self.description = description
+        self.isRetriable = isRetriable
+    }
+}
+
+/// Where rows go. Everything written between two `publish` calls belongs to one epoch; nothing is visible to readers
+/// before `publish` (console: shown at `publish`). Used by the coordinating thread only.
+public protocol Sink: AnyObject {
+    /// For the summary, such as `jsonl out/cpu`.
+    var description: String { get }
+    /// Takes rows in emission order.
+    func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError)
+    /// Takes documents in order.
+    func write(_ documents: DocumentBatch, _ info: EmissionInfo) throws(SinkError)
+    /// Makes what was written since the last epoch durable but not visible.
+    func prepare(_ epoch: EpochToken) throws(SinkError)
+    /// Makes a prepared epoch visible. Idempotent.
+    func publish(_ epoch: EpochToken) throws(SinkError)
+    /// Throws away what was written or prepared and not published.
+    func discard(_ epoch: EpochToken)
+    /// Flushes and closes; called once, after the last publish.
+    func close() throws(SinkError)
+    /// Files written so far and their bytes, for the summary; nil where it has no meaning.
+    var written: (files: Int, bytes: Int64)? { get }
+}

@@ -1,0 +1,266 @@
+/// The series one task has met: label sets interned to dense indices, and the raw spellings that lead to them.
+///
+/// A *spelling* is the run of raw bytes that names a series in a format, such as `up{job="api"}` up to the blank before
+/// the value. A line's bytes up to its value repeat exactly from scrape to scrape, so one comparison with the spelling
+/// that followed last time, or else one hash, finds the series without parsing its labels. Several spellings may lead
+/// to one series (labels in another order).
+///
+/// Owned by one task. Indices of forgotten series are used again; `forget` tells which.
+public final class SeriesDictionary {
+    /// One known spelling; its bytes stand in `arena`.
+    @usableFromInline
+    struct Spelling {
+        @usableFromInline var hash: UInt64
+        @usableFromInline var start: UInt32
+        @usableFromInline var length: UInt32
+        @usableFromInline var series: UInt32
+        /// The spelling that followed this one last time; -1 when none is known.
+        @usableFromInline var next: Int32
+    }
+
+    @usableFromInline var spellings: UnsafeMutablePointer<Spelling>
+    @usableFromInline var spellingCount = 0
+    @usableFromInline var spellingCapacity = 64
+    @usableFromInline var arena: UnsafeMutablePointer<UInt8>
+    @usableFromInline var arenaCount = 0
+    @usableFromInline var arenaCapacity = 4096
+    /// Open addressing, power of two, -1 is free.
+    @usableFromInline var table: UnsafeMutablePointer<Int32>
+    @usableFromInline var tableMask = 127
+    /// The spelling met last; -1 before the first.
+    @usableFromInline var last: Int32 = -1
+
+    private var indexByLabels: [SeriesLabels: UInt32] = [:]
+    private var labelsByIndex: [SeriesLabels?] = []
+    private var freeIndices: [UInt32] = []
+    /// Largest event time of each series; `Int64.min` before the first sample.
+    public private(set) var lastSeenMs: UnsafeMutablePointer<Int64>
+    private var lastSeenCapacity = 256
+
+    /// The largest number of series held at once.
+    public let maxSeries: Int
+    /// Bumped whenever an index is given to a new series; queries look at it to decide their new series.
+    public private(set) var newIndices: [UInt32] = []
+
+    /// A dictionary that holds at most `maxSeries` series.
+    public init(maxSeries: Int = 1_000_000) {
+        self.maxSeries = maxSeries
+        spellings = .allocate(capacity: spellingCapacity)
+        arena = .allocate(capacity: arenaCapacity)
+        table = .allocate(capacity: tableMask + 1)
+        table.initialize(repeating: -1, count: tableMask + 1)
+        lastSeenMs = .allocate(capacity: lastSeenCapacity)
+        lastSeenMs.initialize(repeating: .min, count: lastSeenCapacity)
+    }
+
+    deinit {
+        spellings.deallocate()
+        arena.deallocate()
+        table.deallocate()
+        lastSeenMs.deallocate()
+    }
+
+    /// One more than the largest index in use.
+    public var indexBound: Int { labelsByIndex.count }
+    /// How many series are held.
+    public var seriesCount: Int { labelsByIndex.count - freeIndices.count }
+
+    /// The labels of a series held.
+    public func labels(of index: UInt32) -> SeriesLabels? { labelsByIndex[Int(index)] }
+
+    /// Gives the indices that stand for new series since the last call, and forgets the list.
+    public func takeNewIndices() -> [UInt32] {
+        defer { newIndices.removeAll(keepingCapacity: true) }
+        return newIndices
+    }
+
+    // MARK: Spellings
+
+    /// If the bytes at `start` begin with the spelling that followed the last one last time, and a blank (0x20 or 0x09)
+    /// comes right after, gives its length and series. Constant time but for the comparison.
+    @inlinable
+    @inline(__always)
+    public func predict(
+        _ start: UnsafePointer<UInt8>, available: Int
+    ) -> (series: UInt32, length: Int)? {
+        guard last >= 0 else { return nil }
+        let guess = spellings[Int(last)].next
+        guard guess >= 0 else { return nil }
+        let length = Int(spellings[Int(guess)].length)
+        guard length < available, start[length] == 0x20 || start[length] == 0x09,
+            Self.equal(arena + Int(spellings[Int(guess)].start), start, length)
+        else { return nil }
+        last = guess
+        return (spellings[Int(guess)].series, length)
+    }
+
+    /// Finds the series of a spelling met before; remembers that it followed the last one.
+    @inlinable
+    public func find(_ start: UnsafePointer<UInt8>, length: Int) -> UInt32? {
+        let hash = Self.hash(start, length)
+        var slot = Int(truncatingIfNeeded: hash) & tableMask
+        while table[slot] >= 0 {
+            let candidate = Int(table[slot])
+            if spellings[candidate].hash == hash, Int(spellings[candidate].length) == length,
+                Self.equal(arena + Int(spellings[candidate].start), start, length)
+            {
+                if last >= 0 { spellings[Int(last)].next = Int32(truncatingIfNeeded: candidate) }
+                last = Int32(truncatingIfNeeded: candidate)
+                return spellings[candidate].series
+            }
+            slot = (slot + 1) & tableMask
+        }
+        return nil
+    }
+
+    /// Interns a series under a new spelling. Gives `SampleBatch.overLimit` when there is no room for another series
+    /// (the spelling is then not kept).
+    public func insert(_ start: UnsafePointer<UInt8>, length: Int, labels: SeriesLabels) -> UInt32 {
+        let index = self.index(of: labels)
+        guard index != SampleBatch.overLimit else { return index }
+        if arenaCount + length > arenaCapacity {
+            while arenaCount + length > arenaCapacity { arenaCapacity *= 2 }
+            let grown = UnsafeMutablePointer<UInt8>.allocate(capacity: arenaCapacity)
+            grown.update(from: arena, count: arenaCount)
+            arena.deallocate()
+            arena = grown
+        }
+        if spellingCount == spellingCapacity {
+            spellingCapacity *= 2
+            let grown = UnsafeMutablePointer<Spelling>.allocate(capacity: spellingCapacity)
+            grown.update(from: spellings, count: spellingCount)
+            spellings.deallocate()
+            spellings = grown
+        }
+        (arena + arenaCount).update(from: start, count: length)
+        let spelling = spellingCount
+        spellings[spelling] = Spelling(
+            hash: Self.hash(start, length), start: UInt32(arenaCount), length: UInt32(length), series: index, next: -1)
+        arenaCount += length
+        spellingCount += 1
+        if spellingCount * 2 > tableMask { rebuildTable(capacity: (tableMask + 1) * 2) } else { place(spelling) }
+        if last >= 0 { spellings[Int(last)].next = Int32(spelling) }
+        last = Int32(spelling)
+        return index
+    }
+
+    /// The index of a label set, new or known; `SampleBatch.overLimit` when there is no room for another series.
+    public func index(of labels: SeriesLabels) -> UInt32 {
+        if let known = indexByLabels[labels] { return known }
+        guard seriesCount < maxSeries else { return SampleBatch.overLimit }
+        let index: UInt32
+        if let free = freeIndices.popLast() {
+            index = free
+            labelsByIndex[Int(free)] = labels
+        } else {
+            index = UInt32(labelsByIndex.count)
+            labelsByIndex.append(labels)
+            if labelsByIndex.count > lastSeenCapacity {
+                let grown = UnsafeMutablePointer<Int64>.allocate(capacity: lastSeenCapacity * 2)
+                grown.update(from: lastSeenMs, count: lastSeenCapacity)
+                (grown + lastSeenCapacity).initialize(repeating: .min, count: lastSeenCapacity)
+                lastSeenMs.deallocate()
+                lastSeenMs = grown
+                lastSeenCapacity *= 2
+            }
+        }
+        lastSeenMs[Int(index)] = .min
+        indexByLabels[labels] = index
+        newIndices.append(index)
+        return index
+    }
+
+    /// Forgets every series whose last sample is older than `horizonMs`, with its spellings. O(series). Returns the
+    /// indices set free; the caller forgets what it kept under them.
+    public func forget(lastSeenBefore horizonMs: Int64) -> [UInt32] {
+        var gone: [UInt32] = []
+        for index in 0..<labelsByIndex.count where lastSeenMs[index] < horizonMs {
+            guard let labels = labelsByIndex[index] else { continue }
+            indexByLabels[labels] = nil
+            labelsByIndex[index] = nil
+            gone.append(UInt32(index))
+        }
+        guard !gone.isEmpty else { return gone }
+        freeIndices.append(contentsOf: gone)
+        compactSpellings()
+        return gone
+    }
+
+    private func compactSpellings() {
+        var kept = 0
+        var bytes = 0
+        for i in 0..<spellingCount where labelsByIndex[Int(spellings[i].series)] != nil {
+            var spelling = spellings[i]
+            (arena + bytes).update(from: arena + Int(spelling.start), count: Int(spelling.length))
+            spelling.start = UInt32(bytes)
+            spelling.next = -1
+            bytes += Int(spelling.length)
+            spellings[kept] = spelling
+            kept += 1
+        }
+        spellingCount = kept
+        arenaCount = bytes
+        last = -1
+        rebuildTable(capacity: tableMask + 1)
+    }
+
+    private func rebuildTable(capacity: Int) {
+        table.deallocate()
+        table = .allocate(capacity: capacity)
+        table.initialize(repeating: -1, count: capacity)
+        tableMask = capacity - 1
+        for spelling in 0..<spellingCount { place(spelling) }
+    }
+
+    private func place(_ spelling: Int) {
+        var slot = Int(truncatingIfNeeded: spellings[spelling].hash) & tableMask
+        while table[slot] >= 0 { slot = (slot + 1) & tableMask }
+        table[slot] = Int32(spelling)
+    }
+
+    /// Whether `length` bytes are the same; eight at a time.
+    @inlinable
+    @inline(__always)
+    static func equal(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+        let x = UnsafeRawPointer(a)
+        let y = UnsafeRawPointer(b)
+        if length >= 8 {
+            var at = 0
+            while at + 8 <= length {
+                if x.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                    != y.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                {
+                    return false
+                }
+                at += 8
+            }
+            return x.loadUnaligned(fromByteOffset: length - 8, as: UInt64.self)
+                == y.loadUnaligned(fromByteOffset: length - 8, as: UInt64.self)
+        }
+        for at in 0..<length where a[at] != b[at] { return false }
+        return true
+    }
+
+    /// A 64-bit hash in the manner of wyhash (multiply and fold); in memory only, never written to disk.
+    @inlinable
+    static func hash(_ bytes: UnsafePointer<UInt8>, _ length: Int) -> UInt64 {
+        let raw = UnsafeRawPointer(bytes)
+        var h: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: length)
+        @inline(__always)
+        func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
+            let wide = a.multipliedFullWidth(by: b)
+            return wide.high ^ wide.low
+        }
+        var at = 0
+        while at + 8 <= length {
+            h = mix(h ^ raw.loadUnaligned(fromByteOffset: at, as: UInt64.self), 0xD6E8_FEB8_6659_FD93)
+            at += 8
+        }
+        var tail: UInt64 = 0
+        while at < length {
+            tail = tail << 8 | UInt64(bytes[at])
+            at += 1
+        }
+        return mix(h ^ tail, 0xA076_1D64_78BD_642F)
+    }
+}
