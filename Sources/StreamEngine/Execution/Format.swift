@@ -5,14 +5,21 @@ public struct RawRecord {
     public let offset: Int64
     /// The Kafka record's timestamp in ms, nil for files: what a sample without a timestamp of its own takes.
     public let timestampMs: Int64?
+    /// Whether the broker set `timestampMs` when it appended the record (a topic with LogAppendTime): then
+    /// `maxFutureSkew` counts from it rather than from the clock (SEMANTICS §3).
+    public let timestampIsLogAppend: Bool
     /// True for a file: every line is a record of its own, and `bytes` ends at a line's end (or at the file's).
     public let linesAreRecords: Bool
 
     /// A message or a chunk of lines.
-    public init(bytes: UnsafeBufferPointer<UInt8>, offset: Int64, timestampMs: Int64?, linesAreRecords: Bool) {
+    public init(
+        bytes: UnsafeBufferPointer<UInt8>, offset: Int64, timestampMs: Int64?, timestampIsLogAppend: Bool = false,
+        linesAreRecords: Bool
+    ) {
         self.bytes = bytes
         self.offset = offset
         self.timestampMs = timestampMs
+        self.timestampIsLogAppend = timestampIsLogAppend
         self.linesAreRecords = linesAreRecords
     }
 }
