@@ -25,7 +25,8 @@ public struct QuantileOverTime: SeriesFunction {
         if q.isNaN { return .nan }
         if q < 0 { return -.infinity }
         if q > 1 { return .infinity }
-        return withUnsafeTemporaryAllocation(of: Double.self, capacity: values.count) { sorted in
+        return withUnsafeTemporaryAllocation(of: Double.self, capacity: values.count) { scratch in
+            var sorted = scratch
             _ = sorted.initialize(from: values)
             sorted.sort { a, b in a < b || (a.isNaN && !b.isNaN) }
             let rank = q * Double(values.count - 1)

@@ -35,3 +35,21 @@ public struct HistogramBucket: Sendable, Equatable {
         self.count = count
     }
 }
+
+extension HistogramBucket {
+    /// The bound a label's text stands for: a decimal number or `+Inf`, as Go's `strconv.ParseFloat` reads it (hexadecimal
+    /// numbers excepted). Nil where it is none or too large for a double: such a series is not a bucket.
+    public static func upperBound(ofLabel text: ByteString) -> Double? {
+        var digits = text.bytes[...]
+        let isNegative = digits.first == UInt8(ascii: "-")
+        if isNegative || digits.first == UInt8(ascii: "+") { digits = digits.dropFirst() }
+        let word = String(decoding: digits, as: UTF8.self).lowercased()
+        if word == "inf" || word == "infinity" { return isNegative ? -.infinity : .infinity }
+        // Swift reads more than Go takes: hexadecimal digits without an exponent, `nan(…)`.
+        guard digits.allSatisfy({ (0x30...0x39).contains($0) || [0x2b, 0x2d, 0x2e, 0x45, 0x65].contains($0) }),
+            let first = digits.first, (0x30...0x39).contains(first) || first == UInt8(ascii: "."),
+            let bound = Double(word), bound.isFinite
+        else { return nil }
+        return isNegative ? -bound : bound
+    }
+}
