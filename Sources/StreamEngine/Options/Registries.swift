@@ -1,0 +1,43 @@
+/// Everything that can be named in a job, put together in one place by the program and passed in: no globals.
+public struct Registries: Sendable {
+    /// Input formats.
+    public var formats: [any Format]
+    public var sinks: [any SinkFactory]
+    /// Outer aggregates.
+    public var aggregates: [any Aggregate.Type]
+    /// Outer aggregates over the buckets of histograms.
+    public var bucketAggregates: [any BucketAggregate.Type]
+    /// Inner functions, once for each series and window.
+    public var seriesFunctions: [any SeriesFunction.Type]
+    /// What each type of detector takes; `name` is its `type`.
+    public var detectors: [OptionSchema]
+
+    /// Everything this program knows.
+    public init(
+        formats: [any Format], sinks: [any SinkFactory], aggregates: [any Aggregate.Type],
+        bucketAggregates: [any BucketAggregate.Type] = [], seriesFunctions: [any SeriesFunction.Type] = [],
+        detectors: [OptionSchema] = []
+    ) {
+        self.formats = formats
+        self.sinks = sinks
+        self.aggregates = aggregates
+        self.bucketAggregates = bucketAggregates
+        self.seriesFunctions = seriesFunctions
+        self.detectors = detectors
+    }
+
+    /// The format of this name.
+    public func format(_ name: String) -> (any Format)? { formats.first { $0.name == name } }
+    /// The sink factory of this kind.
+    public func sink(_ kind: String) -> (any SinkFactory)? { sinks.first { $0.kind == kind } }
+    /// The aggregate of this name.
+    public func aggregate(_ name: String) -> (any Aggregate.Type)? { aggregates.first { $0.name == name } }
+    /// The bucket aggregate of this name.
+    public func bucketAggregate(_ name: String) -> (any BucketAggregate.Type)? {
+        bucketAggregates.first { $0.name == name }
+    }
+    /// The per-series function of this name.
+    public func seriesFunction(_ name: String) -> (any SeriesFunction.Type)? {
+        seriesFunctions.first { $0.name == name }
+    }
+}
