@@ -91,7 +91,7 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
         if start.pointee == UInt8(ascii: "#") {
             return context.record.linesAreRecords || !Self.isEndMark(start, end)
         }
-        do {
+        do throws(DecodeFault) {
             guard length <= limits.maxLineBytes else {
                 throw DecodeFault(.lineTooLong, "\(length) bytes, limits.maxLineBytes is \(limits.maxLineBytes)")
             }
@@ -175,7 +175,7 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
         guard p < end, p.pointee == UInt8(ascii: "{") else {
             throw DecodeFault(.malformed, "text after the sample: \(excerpt(start - 1, end))")
         }
-        do {
+        do throws(DecodeFault) {
             try ExpositionSeries.skipLabels(&p, end)
         } catch {
             throw DecodeFault(.malformed, "exemplar: \(error.detail)")
