@@ -36,7 +36,9 @@ let package = Package(
 
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "StreamEngineTests", dependencies: ["StreamEngine", "Operators", "Platform"]),
-        .testTarget(name: "OperatorsTests", dependencies: ["Operators", "StreamEngine", "Platform"]),
+        .testTarget(
+            name: "OperatorsTests", dependencies: ["Operators", "StreamEngine", "Platform"],
+            exclude: ["SeriesFunctions/Fixtures"]),
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "StreamEngine", "Operators", "Platform"]),
         .testTarget(name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors"]),
         .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "Platform"]),
