@@ -1,8 +1,8 @@
 extension SeriesSelector {
     /// Reads a PromQL series selector (Prometheus 3, `promql/parser`: `vector_selector`, quoted names included).
     ///
-    /// Refused as there: a metric name given twice, and a selector whose every condition takes the empty text (it would
-    /// select everything). Ranges, `offset` and `@` have no place here and are refused with the way on.
+    /// Refused as there: a name before the braces and another inside, and a selector whose every condition takes the
+    /// empty text (it would select everything). Ranges, `offset` and `@` have no place here and are refused with the way on.
     public static func parse(_ text: String) throws(ExpressionError) -> SeriesSelector {
         var parser = SelectorParser(text)
         return try parser.selector()
@@ -34,11 +34,12 @@ private struct SelectorParser {
             while let byte = peek(), ExpressionLexer.isIdentifierPart(byte) || byte == UInt8(ascii: ":") { at += 1 }
             items.append(try nameItem(ByteString(bytes: Array(text[nameStart..<at])), from: nameStart))
         }
+        let hasOuterName = !items.isEmpty
         skipBlanks()
         if peek() == UInt8(ascii: "{") { try braces(into: &items) }
         skipBlanks()
         try refuseRest()
-        try check(items)
+        try check(items, hasOuterName: hasOuterName)
         return SeriesSelector(matchers: items.map(\.matcher))
     }
 
@@ -215,9 +216,11 @@ private struct SelectorParser {
     }
 
     // Prometheus: promql/parser/parse.go, checkAST, case *VectorSelector.
-    private func check(_ items: [Item]) throws(ExpressionError) {
-        let names = items.filter { $0.matcher.label == LabelMatcher.metricName }
-        if names.count > 1, let again = names.dropFirst().first {
+    private func check(_ items: [Item], hasOuterName: Bool) throws(ExpressionError) {
+        if hasOuterName {
+            guard let again = items.dropFirst().first(where: { $0.matcher.label == LabelMatcher.metricName }) else {
+                return
+            }
             throw ExpressionError("the metric name is given twice", at: again.range, hint: "keep one of the two")
         }
         guard items.contains(where: { !$0.matcher.matches(.empty) }) else {

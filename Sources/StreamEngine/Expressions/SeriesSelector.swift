@@ -66,7 +66,7 @@ public struct SeriesSelector: Sendable, Hashable, CustomStringConvertible {
         matchers.allSatisfy { $0.matches(lookUp($0.label) ?? .empty) }
     }
 
-    /// The metric name, where the selector asks for exactly one.
+    /// A metric name without which nothing matches; nil where the selector names none.
     public var metricName: ByteString? {
         matchers.first { $0.label == LabelMatcher.metricName && $0.operation == .equal }?.value
     }
@@ -78,13 +78,14 @@ public struct SeriesSelector: Sendable, Hashable, CustomStringConvertible {
         return names
     }
 
-    /// Canonical text: the metric name first, outside the braces where it can stand there, then the other conditions
-    /// in the order of the text. Parses back to an equal selector when the name was written first.
+    /// Canonical text: the metric name first and outside the braces where it can stand there, then the other conditions
+    /// in the order of the text. Selects the same series when parsed again.
     public var description: String {
         var rest = matchers
         var head = ""
         var items: [String] = []
-        if let place = rest.firstIndex(where: { $0.label == LabelMatcher.metricName && $0.operation == .equal }) {
+        let names = rest.indices.filter { rest[$0].label == LabelMatcher.metricName }
+        if names.count == 1, let place = names.first, rest[place].operation == .equal, !rest[place].value.isEmpty {
             let name = rest.remove(at: place).value
             if Self.isMetricName(name.bytes) { head = name.description } else { items.append(QuotedText.quote(name)) }
         }
