@@ -41,8 +41,13 @@ public struct CheckedOptions: Sendable, Equatable {
     /// Keys that the user wrote (the others hold defaults).
     public let written: Set<String>
 
-    /// Values by key; `declared` has every key of the schema.
-    init(schema: OptionSchema, path: String, values: [String: OptionValue], written: Set<String>) {
+    /// Whether nothing in them was wrong. Only then may a factory have them: others may lack required keys.
+    public let isComplete: Bool
+
+    init(
+        schema: OptionSchema, path: String, values: [String: OptionValue], written: Set<String>, isComplete: Bool
+    ) {
+        self.isComplete = isComplete
         schemaName = schema.name
         self.path = path
         self.values = values

@@ -1,5 +1,5 @@
 /// One thing wrong (or doubtful) with a job: what, where, and what to do.
-public struct Diagnostic: Sendable, Hashable {
+public struct Diagnostic: Error, Sendable, Hashable {
     /// How bad it is.
     public enum Severity: String, Sendable {
         case error
@@ -20,7 +20,7 @@ public struct Diagnostic: Sendable, Hashable {
 
     /// A finding.
     public init(
-        _ severity: Severity = .error, _ message: String, path: String = "", span: SourceSpan? = nil,
+        _ severity: Severity, _ message: String, path: String = "", span: SourceSpan? = nil,
         label: String = "", notes: [String] = []
     ) {
         self.severity = severity
@@ -29,6 +29,13 @@ public struct Diagnostic: Sendable, Hashable {
         self.span = span
         self.label = label
         self.notes = notes
+    }
+
+    /// An error.
+    public init(
+        _ message: String, path: String = "", span: SourceSpan? = nil, label: String = "", notes: [String] = []
+    ) {
+        self.init(.error, message, path: path, span: span, label: label, notes: notes)
     }
 
     /// One line, for logs and for jobs built in Swift.

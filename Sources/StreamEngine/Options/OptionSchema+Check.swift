@@ -2,6 +2,8 @@
 public struct OptionCheck: Sendable {
     public var diagnostics: [Diagnostic] = []
     public var positions = OptionPositions()
+    /// Errors, and nodes that were broken before.
+    private(set) var faultCount = 0
 
     /// Nothing found yet.
     public init() {}
@@ -11,7 +13,11 @@ public struct OptionCheck: Sendable {
         _ message: String, path: String, at span: SourceSpan?, label: String = "", notes: [String] = []
     ) {
         diagnostics.append(Diagnostic(.error, message, path: path, span: span, label: label, notes: notes))
+        faultCount += 1
     }
+
+    /// Notes a node that something was already said about.
+    mutating func skipBroken() { faultCount += 1 }
 }
 
 extension OptionSchema {
@@ -20,6 +26,7 @@ extension OptionSchema {
     public func check(_ node: OptionNode, path: String, into check: inout OptionCheck) -> CheckedOptions {
         var values: [String: OptionValue] = [:]
         var written: Set<String> = []
+        let before = check.faultCount
         for entry in entries(of: node, path: path, into: &check) {
             let keyPath = path.isEmpty ? entry.key : "\(path).\(entry.key)"
             guard let key = key(entry.key) else {
@@ -44,7 +51,9 @@ extension OptionSchema {
                     at: node.span ?? check.positions.keySpan(path), label: "\(key.name): \(key.type.inWords)")
             }
         }
-        return CheckedOptions(schema: self, path: path, values: values, written: written)
+        return CheckedOptions(
+            schema: self, path: path, values: values, written: written,
+            isComplete: check.faultCount == before)
     }
 
     /// Nothing written: every default.
@@ -81,6 +90,10 @@ extension OptionSchema {
 extension OptionType {
     /// Checks a value; adds what is wrong to `check` and gives nil then. `name` is the key's, for messages.
     func check(_ node: OptionNode, name: String, path: String, into check: inout OptionCheck) -> OptionValue? {
+        if node.isBroken {
+            check.skipBroken()
+            return nil
+        }
         switch self {
         case .any: return .text("")
         case .list(let element): return checkList(node, of: element, name: name, path: path, into: &check)
@@ -172,15 +185,11 @@ extension OptionType {
     private func checkObject(
         _ node: OptionNode, _ schema: OptionSchema, name: String, path: String, into check: inout OptionCheck
     ) -> OptionValue? {
-        let before = check.diagnostics.count
         if case .list = node.content {
             mismatch(node, name: name, path: path, into: &check)
             return nil
         }
-        let options = schema.check(node, path: path, into: &check)
-        let failed = check.diagnostics[before...].contains { $0.severity == .error }
-        // Required keys may be missing from a failed object, so nobody may read it.
-        return failed ? nil : .object(options)
+        return .object(schema.check(node, path: path, into: &check))
     }
 
     private func checkOneOf(
@@ -225,7 +234,7 @@ extension OptionType {
         for type in types {
             var attempt = check
             if let value = type.check(node, name: name, path: path, into: &attempt),
-                attempt.diagnostics.count == check.diagnostics.count
+                attempt.faultCount == check.faultCount
             {
                 check = attempt
                 return value

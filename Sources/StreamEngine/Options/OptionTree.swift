@@ -59,6 +59,8 @@ public struct OptionNode: Sendable {
     public var content: OptionContent
     /// Where the value stands; nil for what no file wrote.
     public var span: SourceSpan?
+    /// Whether something wrong was already said about it: no check says more.
+    public var isBroken = false
 
     /// A node at a place.
     public init(_ content: OptionContent, span: SourceSpan? = nil) {

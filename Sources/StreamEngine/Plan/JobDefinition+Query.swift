@@ -3,6 +3,8 @@ public struct QueryDefinition: Sendable, Equatable {
     public var name: String
     /// A source's name.
     public var from: String
+    /// Which series; nil: everything.
+    public var select: SeriesSelector?
     /// Computed before grouping, in order; usable in `where` and `groupBy`.
     public var columns: [NamedExpression] = []
     public var `where`: Expression?
