@@ -1,0 +1,56 @@
+import StreamEngine
+
+/// A row's Kafka key: its key columns as `node=a,mode=user`, in the schema's order.
+///
+/// In names and values `\`, `,` and `=` are written `\\`, `\,` and `\=`, so a key reads back one way only. A missing label
+/// is `node=` (an empty label is the same as none, SEMANTICS §1); a column the row does not have (`without`) is left out.
+/// Rows without key columns (`groupBy: []`) have an empty key: a Kafka message without one.
+public struct RowKey {
+    private var schema: RowSchema?
+    private var columns: [(index: Int, name: [UInt8])] = []
+
+    /// Knows no columns yet.
+    public init() {}
+
+    /// Appends the key of every row.
+    public mutating func encode(_ rows: RowBatch, into out: inout EncodedRows) {
+        if schema != rows.schema { adopt(rows.schema) }
+        var scratch: [UInt8] = []
+        RowCursor.withCursors(rows) { cursors in
+            for row in 0..<rows.rowCount {
+                var isFirst = true
+                for (index, name) in columns {
+                    let cursor = cursors[index]
+                    if case .texts(let codes, _) = cursor.cells, codes[row] == TextColumn.absent { continue }
+                    if !isFirst { out.bytes.append(UInt8(ascii: ",")) }
+                    isFirst = false
+                    out.bytes.append(contentsOf: name)
+                    scratch.removeAll(keepingCapacity: true)
+                    cursor.appendText(row, to: &scratch)
+                    Self.append(scratch, to: &out.bytes)
+                }
+                out.endRow()
+            }
+        }
+    }
+
+    private mutating func adopt(_ schema: RowSchema) {
+        self.schema = schema
+        columns = schema.columns.enumerated().compactMap { index, column in
+            guard column.role == .key else { return nil }
+            var name: [UInt8] = []
+            Self.append(Array(column.name.utf8), to: &name)
+            name.append(UInt8(ascii: "="))
+            return (index, name)
+        }
+    }
+
+    private static func append(_ text: [UInt8], to out: inout [UInt8]) {
+        for byte in text {
+            if byte == UInt8(ascii: "\\") || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "=") {
+                out.append(UInt8(ascii: "\\"))
+            }
+            out.append(byte)
+        }
+    }
+}
