@@ -15,10 +15,55 @@ public protocol AggregateState: Sendable {
     init(from reader: inout ByteReader) throws(DecodingFailure)
     /// Bytes held outside the value itself (a sketch's buckets).
     var heapBytes: Int { get }
+
+    // The loops over a column, one call a batch. Every state gets them from the extension below and none writes its
+    // own; they are requirements because a generic class is not specialised behind `any StateColumn`, while the
+    // witness of a concrete state is: `update` below is inlined into its loop (1.2 against 9 ns a row for a sum).
+
+    /// Adds rows: row i to `states[groups[i]]`.
+    static func update(
+        _ states: UnsafeMutablePointer<Self>, groups: UnsafeBufferPointer<UInt32>, values: UnsafePointer<Double>,
+        timestamps: UnsafePointer<Int64>)
+    /// Merges `later[sources[i]]` into `states[targets[i]]`.
+    static func merge(
+        _ states: UnsafeMutablePointer<Self>, _ later: UnsafePointer<Self>, sources: UnsafeBufferPointer<UInt32>,
+        targets: UnsafeBufferPointer<UInt32>)
+    /// Appends empty states.
+    static func appendEmpty(_ count: Int, to states: inout [Self])
+    /// Sets groups back to empty.
+    static func reset(_ states: UnsafeMutablePointer<Self>, groups: UnsafeBufferPointer<UInt32>)
 }
 
 extension AggregateState {
     public var heapBytes: Int { 0 }
+
+    @inlinable
+    public static func update(
+        _ states: UnsafeMutablePointer<Self>, groups: UnsafeBufferPointer<UInt32>, values: UnsafePointer<Double>,
+        timestamps: UnsafePointer<Int64>
+    ) {
+        for row in 0..<groups.count {
+            states[Int(groups[row])].update(values[row], at: timestamps[row])
+        }
+    }
+
+    @inlinable
+    public static func merge(
+        _ states: UnsafeMutablePointer<Self>, _ later: UnsafePointer<Self>, sources: UnsafeBufferPointer<UInt32>,
+        targets: UnsafeBufferPointer<UInt32>
+    ) {
+        for row in 0..<sources.count { states[Int(targets[row])].merge(later[Int(sources[row])]) }
+    }
+
+    @inlinable
+    public static func appendEmpty(_ count: Int, to states: inout [Self]) {
+        for _ in 0..<count { states.append(Self()) }
+    }
+
+    @inlinable
+    public static func reset(_ states: UnsafeMutablePointer<Self>, groups: UnsafeBufferPointer<UInt32>) {
+        for group in groups { states[Int(group)] = Self() }
+    }
 }
 
 /// The same for rows whose argument is text.
@@ -53,27 +98,25 @@ public protocol StateColumn: AnyObject {
     var byteCount: Int { get }
 }
 
-/// States of a number aggregate. `@inlinable` and generic: specialised for each state type where it is made.
+/// States of a number aggregate. Its loops are the state's own static ones, where they are specialised.
 public final class TypedStateColumn<State: AggregateState>: StateColumn {
     /// State by group index.
     public private(set) var states: [State] = []
 
-    @inlinable
     public init() {}
 
     public func grow(to groupCount: Int) {
         guard groupCount > states.count else { return }
         states.reserveCapacity(max(groupCount, min(states.count * 2, groupCount + 65_536)))
-        while states.count < groupCount { states.append(State()) }
+        State.appendEmpty(groupCount - states.count, to: &states)
     }
 
     public func update(
         groups: UnsafeBufferPointer<UInt32>, values: UnsafePointer<Double>, timestamps: UnsafePointer<Int64>
     ) {
         states.withUnsafeMutableBufferPointer { states in
-            for row in 0..<groups.count {
-                states[Int(groups[row])].update(values[row], at: timestamps[row])
-            }
+            guard let first = states.baseAddress else { return }
+            State.update(first, groups: groups, values: values, timestamps: timestamps)
         }
     }
 
@@ -89,13 +132,17 @@ public final class TypedStateColumn<State: AggregateState>: StateColumn {
         }
         states.withUnsafeMutableBufferPointer { mine in
             later.states.withUnsafeBufferPointer { theirs in
-                for row in 0..<sources.count { mine[Int(targets[row])].merge(theirs[Int(sources[row])]) }
+                guard let first = mine.baseAddress, let theirFirst = theirs.baseAddress else { return }
+                State.merge(first, theirFirst, sources: sources, targets: targets)
             }
         }
     }
 
     public func reset(_ groups: UnsafeBufferPointer<UInt32>) {
-        for group in groups { states[Int(group)] = State() }
+        states.withUnsafeMutableBufferPointer { states in
+            guard let first = states.baseAddress else { return }
+            State.reset(first, groups: groups)
+        }
     }
 
     public func encode(_ group: UInt32, to writer: inout ByteWriter) { states[Int(group)].encode(to: &writer) }
@@ -186,8 +233,8 @@ public struct StateKind: Sendable {
 
 /// What an aggregate's argument may be.
 public enum AggregateArgument: Sendable {
-    /// `count()`.
-    case none
+    /// `count()` or `count(x)`: nothing, a number or text.
+    case optional
     /// `sum(x)`: numbers (booleans count as 1 and 0).
     case number
     /// `first(x)`: numbers or text.

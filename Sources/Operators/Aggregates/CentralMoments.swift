@@ -1,0 +1,90 @@
+import Platform
+import StreamEngine
+
+/// State of `stddev`, `variance` and their kin: count, mean and the sum of squared deviations, updated as by
+/// B. P. Welford (1962) and merged as by Chan, Golub and LeVeque (1979). 24 bytes.
+///
+/// The mean is kept to about 69 bits, in two parts: deviations of 1e-3 around 1e9 keep all their figures, where one
+/// double's mean would already be wrong in the fourth. The count (40 bits) and the mean's lower part (the upper 24 bits
+/// of a Float) share one word; beyond 1.1e12 rows the count stands still, which changes a deviation by less than its
+/// rounding does.
+///
+/// A NaN or infinite value makes the sum of squares NaN, for good. A deviation beyond 1e154 overflows its square.
+public struct CentralMoments: AggregateState {
+    static let identity = "moments"
+
+    private var mean = 0.0
+    private var squares = 0.0
+    /// Count in the lower 40 bits, lower part of the mean above.
+    private var packed: UInt64 = 0
+
+    private static let countBits: UInt64 = 40
+    private static let countMax: UInt64 = (1 << 40) - 1
+
+    public init() {}
+
+    /// The number of rows.
+    @inline(__always)
+    public var count: UInt64 { packed & Self.countMax }
+
+    /// The variance over the count less `correction`: 1 for a sample's, 0 for a population's; nil when that is not above
+    /// zero rows.
+    @inline(__always)
+    public func variance(correction: UInt64) -> Double? {
+        guard count > correction else { return nil }
+        return squares / Double(count - correction)
+    }
+
+    @inline(__always)
+    private var meanRest: Double {
+        Double(Float(bitPattern: UInt32(truncatingIfNeeded: (packed >> Self.countBits) << 8)))
+    }
+
+    /// Moves the mean by `step`, keeping what the upper part cannot hold.
+    @inline(__always)
+    private mutating func moveMean(by step: Double, count: UInt64) {
+        let add = meanRest + step
+        let next = mean + add
+        let taken = next - mean
+        let rest = (mean - (next - taken)) + (add - taken)
+        mean = next
+        // To the nearest of 24 bits (sign, exponent, 15 of the fraction).
+        let bits = (Float(rest).bitPattern &+ 0x80) >> 8
+        packed = UInt64(bits) << Self.countBits | min(count, Self.countMax)
+    }
+
+    @inline(__always)
+    public mutating func update(_ value: Double, at timestampMs: Int64) {
+        let newCount = count + 1
+        let deviation = (value - mean) - meanRest
+        let step = deviation / Double(newCount)
+        squares += deviation * (deviation - step)
+        moveMean(by: step, count: newCount)
+    }
+
+    public mutating func merge(_ later: Self) {
+        guard later.count > 0 else { return }
+        guard count > 0 else {
+            self = later
+            return
+        }
+        let mine = Double(count)
+        let theirs = Double(later.count)
+        let both = mine + theirs
+        let apart = (later.mean - mean) + (later.meanRest - meanRest)
+        squares += later.squares + apart * apart * (mine / both * theirs)
+        moveMean(by: apart * (theirs / both), count: count + later.count)
+    }
+
+    public func encode(to writer: inout ByteWriter) {
+        writer.write(mean)
+        writer.write(squares)
+        writer.write(packed)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingFailure) {
+        mean = try reader.readDouble()
+        squares = try reader.readDouble()
+        packed = try reader.read()
+    }
+}
