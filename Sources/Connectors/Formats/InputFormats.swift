@@ -6,6 +6,8 @@ public enum InputFormats {
     public static let all: [any Format] = [
         PrometheusTextFormat(),
         OpenMetricsTextFormat(),
+        SampleJSONFormat(),
+        EventJSONFormat(),
     ]
 
     /// The format of that name.

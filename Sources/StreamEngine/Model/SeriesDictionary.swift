@@ -94,6 +94,23 @@ public final class SeriesDictionary {
         return (spellings[Int(guess)].series, length)
     }
 
+    /// As `predict`, for spellings that end by themselves (a JSON string or object): whatever byte comes after will do.
+    @inlinable
+    @inline(__always)
+    public func predictSelfDelimited(
+        _ start: UnsafePointer<UInt8>, available: Int
+    ) -> (series: UInt32, length: Int)? {
+        guard last >= 0 else { return nil }
+        let guess = spellings[Int(last)].next
+        guard guess >= 0 else { return nil }
+        let length = Int(spellings[Int(guess)].length)
+        guard length <= available, Self.equal(arena + Int(spellings[Int(guess)].start), start, length) else {
+            return nil
+        }
+        last = guess
+        return (spellings[Int(guess)].series, length)
+    }
+
     /// Finds the series of a spelling met before; remembers that it followed the last one.
     @inlinable
     public func find(_ start: UnsafePointer<UInt8>, length: Int) -> UInt32? {
@@ -114,10 +131,11 @@ public final class SeriesDictionary {
     }
 
     /// Interns a series under a new spelling. Gives `SampleBatch.overLimit` when there is no room for another series
-    /// (the spelling is then not kept).
+    /// (the spelling is then not kept). Nor is one kept beyond eight for each series (and 4096 more): a producer that
+    /// writes labels in random order would otherwise grow memory without end.
     public func insert(_ start: UnsafePointer<UInt8>, length: Int, labels: SeriesLabels) -> UInt32 {
         let index = self.index(of: labels)
-        guard index != SampleBatch.overLimit else { return index }
+        guard index != SampleBatch.overLimit, spellingCount < seriesCount * 8 + 4096 else { return index }
         if arenaCount + length > arenaCapacity {
             while arenaCount + length > arenaCapacity { arenaCapacity *= 2 }
             let grown = UnsafeMutablePointer<UInt8>.allocate(capacity: arenaCapacity)

@@ -1,0 +1,362 @@
+import StreamEngine
+
+/// Samples as JSON, as the prometheus-kafka-adapter writes them (JOBS.md "Formats").
+///
+/// Unknown keys are passed over; of a key given twice the last one counts; `null` is as good as no key. Label values
+/// are strings; names may be any text that is not empty, as in Prometheus 3.
+public struct SampleJSONFormat: Format {
+    public init() {}
+
+    public var name: String { "sample-json" }
+    public var summary: String { "samples as JSON: an object, an array, or one object a line" }
+    public var kind: RecordKind { .samples }
+
+    public func makeDecoder(limits: DecodeLimits) -> any RecordDecoder {
+        JSONDecoder(limits: limits, element: SampleJSONElement(maxLabels: limits.maxLabelsPerSeries))
+    }
+}
+
+/// One sample object.
+///
+/// Its spelling in the series dictionary is the stretch of raw bytes from the name's value to the end of the labels
+/// (or from the labels' to the end of the name) where the two keys follow each other, as they do in everything that
+/// writes this format; it ends by itself. Otherwise it is 0x00, the name, 0x00 and the labels, which no JSON text
+/// holds.
+struct SampleJSONElement: JSONElement {
+    struct Fields {
+        var name: JSONValue?
+        var labels: JSONValue?
+        var value: JSONValue?
+        var timestamp: JSONValue?
+        /// Which members of the object name and labels were.
+        var nameMember = -2
+        var labelsMember = -2
+    }
+
+    private let maxLabels: Int
+    private var time = JSONTime()
+    private var scratch: [UInt8] = []
+
+    init(maxLabels: Int) {
+        self.maxLabels = maxLabels
+    }
+
+    // MARK: The usual form
+
+    @inline(__always)
+    mutating func decodeFast(
+        _ at: inout BytePointer, _ end: BytePointer, _ context: RecordContext, _ series: SeriesDictionary
+    ) -> PendingSample? {
+        var p = at + 1
+        var id: UInt32 = 0
+        var timestampMs: Int64 = 0
+        var value = 0.0
+        // Bits: 1 timestamp, 2 value, 4 name and labels.
+        var seen = 0
+        while true {
+            Self.skipSpaces(&p, end)
+            guard let key = SampleJSONKey.scan(&p, end) else { return nil }
+            Self.skipSpaces(&p, end)
+            guard p < end else { return nil }
+            let first = p.pointee
+            switch key {
+            case .timestamp:
+                guard seen & 1 == 0 else { return nil }
+                if first == UInt8(ascii: "\"") {
+                    p += 1
+                    guard let text = time.scanUTC(&p, end) else { return nil }
+                    timestampMs = text
+                } else {
+                    guard let number = Self.scanTime(&p, end) else { return nil }
+                    timestampMs = number
+                }
+                seen |= 1
+            case .value:
+                guard seen & 2 == 0 else { return nil }
+                if first == UInt8(ascii: "\"") {
+                    p += 1
+                    guard let number = DecimalNumber.scan(&p, end), p < end, p.pointee == UInt8(ascii: "\"") else {
+                        return nil
+                    }
+                    p += 1
+                    value = number
+                } else {
+                    let start = p
+                    guard let number = DecimalNumber.scan(&p, end), JSONScanner.isNumber(start, p) else { return nil }
+                    value = number
+                }
+                seen |= 2
+            case .name, .labels:
+                guard seen & 4 == 0 else { return nil }
+                guard first == (key == .name ? UInt8(ascii: "\"") : UInt8(ascii: "{")) else { return nil }
+                if let (known, length) = series.predictSelfDelimited(p, available: end - p) {
+                    id = known
+                    p += length
+                } else {
+                    guard let length = Self.extent(p, end, startsWithName: key == .name),
+                        let known = series.find(p, length: length)
+                    else { return nil }
+                    id = known
+                    p += length
+                }
+                seen |= 4
+            }
+            Self.skipSpaces(&p, end)
+            guard p < end else { return nil }
+            let byte = p.pointee
+            p += 1
+            if byte == UInt8(ascii: "}") { break }
+            guard byte == UInt8(ascii: ",") else { return nil }
+        }
+        if seen == 6, let given = context.record.timestampMs {
+            timestampMs = given
+        } else if seen != 7 {
+            return nil
+        }
+        guard context.accepts(timestampMs) else { return nil }
+        at = p
+        return PendingSample(series: id, timestampMs: timestampMs, value: value)
+    }
+
+    @inline(__always)
+    private static func skipSpaces(_ at: inout BytePointer, _ end: BytePointer) {
+        while at < end, at.pointee == 0x20 { at += 1 }
+    }
+
+    /// A whole number of seconds or milliseconds, at most 15 digits, followed by the member's end.
+    @inline(__always)
+    private static func scanTime(_ at: inout BytePointer, _ end: BytePointer) -> Int64? {
+        var p = at
+        var value: Int64 = 0
+        while p < end, p.pointee &- 48 <= 9 {
+            value = value &* 10 &+ Int64(p.pointee &- 48)
+            p += 1
+        }
+        let digits = p - at
+        guard digits > 0, digits <= 15, p < end, at.pointee != 48 || digits == 1,
+            p.pointee == UInt8(ascii: ",") || p.pointee == UInt8(ascii: "}") || p.pointee == 0x20
+        else { return nil }
+        at = p
+        return value >= JSONTime.millisecondsFrom ? value : value &* 1000
+    }
+
+    /// The bytes of a spelling that is not the one foreseen: good enough for a look-up, checked by nothing.
+    @inline(never)
+    private static func extent(_ start: BytePointer, _ end: BytePointer, startsWithName: Bool) -> Int? {
+        var p = start
+        guard startsWithName ? skipString(&p, end) : skipFlatObject(&p, end) else { return nil }
+        skipSpaces(&p, end)
+        guard p < end, p.pointee == UInt8(ascii: ",") else { return nil }
+        p += 1
+        skipSpaces(&p, end)
+        guard SampleJSONKey.scan(&p, end) == (startsWithName ? .labels : .name) else { return nil }
+        skipSpaces(&p, end)
+        guard p < end, p.pointee == (startsWithName ? UInt8(ascii: "{") : UInt8(ascii: "\"")),
+            startsWithName ? skipFlatObject(&p, end) : skipString(&p, end)
+        else { return nil }
+        return p - start
+    }
+
+    @inline(__always)
+    private static func skipString(_ at: inout BytePointer, _ end: BytePointer) -> Bool {
+        var p = at + 1
+        while p < end, p.pointee != UInt8(ascii: "\"") {
+            if p.pointee < 0x20 { return false }
+            p += p.pointee == UInt8(ascii: "\\") ? 2 : 1
+        }
+        guard p < end else { return false }
+        at = p + 1
+        return true
+    }
+
+    @inline(__always)
+    private static func skipFlatObject(_ at: inout BytePointer, _ end: BytePointer) -> Bool {
+        var p = at + 1
+        while p < end {
+            let byte = p.pointee
+            if byte == UInt8(ascii: "\"") {
+                guard skipString(&p, end) else { return false }
+            } else {
+                if byte < 0x20 { return false }
+                p += 1
+                if byte == UInt8(ascii: "}") {
+                    at = p
+                    return true
+                }
+            }
+        }
+        return false
+    }
+
+    // MARK: Any form
+
+    mutating func parse(_ at: inout BytePointer, _ end: BytePointer) throws(DecodeFault) -> Fields {
+        var fields = Fields()
+        var member = 0
+        try JSONScanner.members(&at, end) { (key, value) throws(DecodeFault) in
+            if JSONScanner.matches(key, "name") {
+                fields.name = value
+                fields.nameMember = member
+            } else if JSONScanner.matches(key, "labels") {
+                fields.labels = value
+                fields.labelsMember = member
+            } else if JSONScanner.matches(key, "value") {
+                fields.value = value
+            } else if JSONScanner.matches(key, "timestamp") {
+                fields.timestamp = value
+            }
+            member += 1
+        }
+        if fields.name?.kind == .null { fields.name = nil }
+        if fields.labels?.kind == .null { fields.labels = nil }
+        return fields
+    }
+
+    mutating func accept(
+        _ fields: Fields, place: Int, _ context: RecordContext, _ series: SeriesDictionary, _ batch: SampleBatch
+    ) throws(DecodeFault) {
+        if let name = fields.name, name.kind != .string {
+            throw DecodeFault(.badName, "`name` is not a string: \(excerpt(name.start, name.end))")
+        }
+        if let labels = fields.labels, labels.kind != .object {
+            throw DecodeFault(.badLabel, "`labels` is not an object: \(excerpt(labels.start, labels.end))")
+        }
+        let spelling = setSpelling(fields)
+        let known = spelling.withBytes(scratch) { series.find($0, length: $1) }
+        let labels = known == nil ? try readSeries(fields) : nil
+        let value = try Self.readValue(fields.value)
+        let timestampMs = try context.eventTime(try JSONTime.read(fields.timestamp))
+        let id: UInt32
+        if let labels {
+            id = spelling.withBytes(scratch) { series.insert($0, length: $1, labels: labels) }
+        } else {
+            id = known ?? SampleBatch.overLimit
+        }
+        batch.append(series: id, timestampMs: timestampMs, value: value, place: UInt32(truncatingIfNeeded: place))
+    }
+
+    /// The bytes that stand for a series: in the record itself, or in `scratch`.
+    private enum Spelling {
+        case inRecord(BytePointer, Int)
+        case inScratch
+
+        func withBytes<Result>(_ scratch: [UInt8], _ body: (BytePointer, Int) -> Result) -> Result {
+            switch self {
+            case .inRecord(let start, let length): return body(start, length)
+            case .inScratch:
+                return scratch.withUnsafeBufferPointer { buffer in
+                    // Never empty: it holds at least the two zero bytes.
+                    guard let base = buffer.baseAddress else { preconditionFailure("an empty spelling") }
+                    return body(base, buffer.count)
+                }
+            }
+        }
+    }
+
+    private mutating func setSpelling(_ fields: Fields) -> Spelling {
+        if let name = fields.name, let labels = fields.labels, abs(fields.nameMember - fields.labelsMember) == 1 {
+            let start = min(name.start, labels.start)
+            let end = max(name.end, labels.end)
+            // One over several lines must not be found where lines are records.
+            if lineFeed(start, end) == end { return .inRecord(start, end - start) }
+        }
+        scratch.removeAll(keepingCapacity: true)
+        for part in [fields.name, fields.labels] {
+            scratch.append(0)
+            if let part {
+                scratch.append(contentsOf: UnsafeBufferPointer(start: part.start, count: part.end - part.start))
+            }
+        }
+        return .inScratch
+    }
+
+    private func readSeries(_ fields: Fields) throws(DecodeFault) -> SeriesLabels {
+        var labels: [Label] = []
+        var nameLabel: ByteString?
+        if let object = fields.labels {
+            var p = object.start
+            try JSONScanner.members(&p, object.end) { (key, value) throws(DecodeFault) in
+                let labelName = key.text
+                guard !labelName.isEmpty else { throw DecodeFault(.badLabel, "a label's name is empty") }
+                guard value.kind == .string else {
+                    throw DecodeFault(
+                        .badLabel,
+                        "the value of label `\(labelName)` is not a string: \(excerpt(value.start, value.end))")
+                }
+                if labelName == "__name__" {
+                    guard nameLabel == nil else {
+                        throw DecodeFault(.duplicateLabel, "label `__name__` stands twice")
+                    }
+                    nameLabel = value.text
+                } else {
+                    labels.append(Label(labelName, value.text))
+                }
+            }
+        }
+        let ownName = fields.name?.text ?? .empty
+        let labelName = nameLabel ?? .empty
+        guard ownName.isEmpty || labelName.isEmpty || ownName == labelName else {
+            throw DecodeFault(.badName, "`name` is `\(ownName)`, but `labels.__name__` is `\(labelName)`")
+        }
+        let name = ownName.isEmpty ? labelName : ownName
+        guard !name.isEmpty else { throw DecodeFault(.badName, "neither `name` nor `labels.__name__`") }
+        try ExpositionSeries.check(labels, maxLabels: maxLabels)
+        return SeriesLabels(name: name, labels: labels)
+    }
+
+    /// A number, or a string that holds one as Prometheus writes it.
+    private static func readValue(_ value: JSONValue?) throws(DecodeFault) -> Double {
+        guard let value else { throw DecodeFault(.badValue, "no value") }
+        if value.kind == .number {
+            var p = value.start
+            if let number = DecimalNumber.scan(&p, value.end), p == value.end { return number }
+        } else if value.kind == .string, !value.hasEscapes {
+            var p = value.start + 1
+            if let number = DecimalNumber.scan(&p, value.end - 1), p == value.end - 1 { return number }
+        } else if value.kind == .string {
+            let number = value.text.bytes.withUnsafeBufferPointer { bytes -> Double? in
+                guard var p = bytes.baseAddress else { return nil }
+                let end = p + bytes.count
+                let number = DecimalNumber.scan(&p, end)
+                return p == end ? number : nil
+            }
+            if let number { return number }
+        }
+        throw DecodeFault(.badValue, "\(excerpt(value.start, value.end)) is not a number")
+    }
+}
+
+/// The keys of a sample object.
+enum SampleJSONKey {
+    case timestamp, value, name, labels
+
+    /// Reads one of the keys, without escapes, and the colon after it.
+    @inline(__always)
+    static func scan(_ at: inout BytePointer, _ end: BytePointer) -> SampleJSONKey? {
+        let p = at
+        guard end - p >= 12, p.pointee == UInt8(ascii: "\"") else { return nil }
+        let word = UnsafeRawPointer(p + 1).loadUnaligned(as: UInt64.self).littleEndian
+        var next: BytePointer
+        let key: SampleJSONKey
+        // Eight bytes after the quote, as a little-endian number.
+        if word == 0x6D61_7473_656D_6974, p[9] == UInt8(ascii: "p"), p[10] == UInt8(ascii: "\"") {
+            key = .timestamp
+            next = p + 11
+        } else if word & 0xFFFF_FFFF_FFFF == 0x2265_756C_6176 {
+            key = .value
+            next = p + 7
+        } else if word & 0xFF_FFFF_FFFF == 0x22_656D_616E {
+            key = .name
+            next = p + 6
+        } else if word & 0xFF_FFFF_FFFF_FFFF == 0x22_736C_6562_616C {
+            key = .labels
+            next = p + 8
+        } else {
+            return nil
+        }
+        while next < end, next.pointee == 0x20 { next += 1 }
+        guard next < end, next.pointee == UInt8(ascii: ":") else { return nil }
+        at = next + 1
+        return key
+    }
+}
