@@ -8,6 +8,7 @@ public enum InputFormats {
         OpenMetricsTextFormat(),
         SampleJSONFormat(),
         EventJSONFormat(),
+        RemoteWriteFormat(),
     ]
 
     /// The format of that name.
