@@ -24,6 +24,7 @@ public struct RemoteWriteFormat: Format {
     public var name: String { "remote-write" }
     public var summary: String { "Prometheus remote-write 1.0: a snappy block with a protobuf WriteRequest a message" }
     public var kind: RecordKind { .samples }
+    public var isLineBased: Bool { false }
 
     public func makeDecoder(limits: DecodeLimits) -> any RecordDecoder { RemoteWriteDecoder(limits: limits) }
 }

@@ -64,6 +64,13 @@ public protocol Format: Sendable {
     /// One line for `--help` and the reference.
     var summary: String { get }
     var kind: RecordKind { get }
+    /// Whether records are text in lines, so that files can hold them. Others come in messages only: `replay --input`
+    /// refuses files of them.
+    var isLineBased: Bool { get }
     /// A decoder for one partition.
     func makeDecoder(limits: DecodeLimits) -> any RecordDecoder
+}
+
+extension Format {
+    public var isLineBased: Bool { true }
 }
