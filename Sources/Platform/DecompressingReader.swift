@@ -19,6 +19,8 @@ public enum ReadFailure: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .file(let failure): failure.description
+        case .truncated(let path, .none, let offset):
+            "\(path) became shorter while it was read: it ends at byte \(offset); do not write to input files"
         case .truncated(let path, let compression, let offset):
             "\(path) is truncated: its \(compression.rawValue) data ends in the middle of a frame at byte \(offset); "
                 + "copy the file again from where it is whole"
@@ -64,6 +66,12 @@ public final class DecompressingReader {
         /// Decompressed bytes before it.
         public let decompressedOffset: Int64
 
+        /// A place; `decompressedOffset` bytes come out of the `compressedOffset` bytes before it.
+        public init(compressedOffset: Int64, decompressedOffset: Int64) {
+            self.compressedOffset = compressedOffset
+            self.decompressedOffset = decompressedOffset
+        }
+
         /// The start of the file.
         public static let start = RestartPoint(compressedOffset: 0, decompressedOffset: 0)
     }
@@ -105,7 +113,13 @@ public final class DecompressingReader {
                 return Compression.recognise(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             }
         }
-        return try result.get()
+        do throws(IOFailure) {
+            return try result.get()
+        } catch {
+            // A pipe cannot be looked into beforehand: its name decides.
+            if error.isNotSeekable { return nil }
+            throw error
+        }
     }
 
     /// Fills the buffer with decompressed bytes; fewer than it holds only at the end of the file, then 0.

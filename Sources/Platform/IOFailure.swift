@@ -27,6 +27,9 @@ public struct IOFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// Whether a directory could not be removed because something is in it.
     public var isNotEmpty: Bool { code == ENOTEMPTY || code == EEXIST }
 
+    /// Whether the file is a pipe or terminal, which has no positions.
+    public var isNotSeekable: Bool { code == ESPIPE }
+
     /// Whether the reader of a pipe or socket has gone.
     public var isBrokenPipe: Bool { code == EPIPE }
 
