@@ -267,3 +267,59 @@ def snappy(data):
 
 def rng_of(seed, part):
     return random.Random(f"{seed}/{part}")
+
+
+def cookbook(rng, start, end):
+    """Samples for the example jobs: names and labels as node_exporter, cAdvisor, Spark and services give them."""
+    def every(seconds):
+        return times(rng, start, end, int(seconds * 1000))
+
+    for instance in ("node-1:9100", "node-2:9100"):
+        for cpu in range(4):
+            for mode, share in (("idle", .7), ("user", .2), ("system", .1)):
+                labels = {"job": "node", "instance": instance, "cpu": str(cpu), "mode": mode}
+                yield Series("node_cpu_seconds_total", labels,
+                             counter(rng, every(15), share, first=5e4, reset=0.002, whole=False))
+        for mount, kind in (("/", "ext4"), ("/data", "xfs"), ("/run", "tmpfs")):
+            left = 5e10
+            rows = []
+            for t in every(15):
+                left -= rng.uniform(-1e6, 6e7)
+                rows.append((t, float(round(left))))
+            labels = {"job": "node", "instance": instance, "mountpoint": mount, "fstype": kind, "device": "/dev/vda1"}
+            yield Series("node_filesystem_avail_bytes", labels, rows)
+    for job in ("api", "shop", "quiet"):
+        for instance in ("a", "b"):
+            codes = {"200": 40, "404": 2, "500": 0.3, "503": 0.1} if job != "quiet" else {"200": 1}
+            for code, rate in codes.items():
+                labels = {"job": job, "instance": instance, "code": code}
+                yield Series("http_requests_total", labels, counter(rng, every(15), rate, reset=0.005))
+            bounds = ["0.005", "0.01", "0.05", "0.1", "0.5", "1", "+Inf"]
+            counts = [0.0] * len(bounds)
+            rows = [[] for _ in bounds]
+            for t in every(15):
+                for i in range(len(bounds)):
+                    grown = rng.randrange(12)
+                    for j in range(i, len(bounds)):
+                        counts[j] += grown
+                    rows[i].append((t, counts[i]))
+            for bound, samples in zip(bounds, rows):
+                # The counts of one scrape are one scrape's: a lower bucket never counts more.
+                labels = {"job": job, "instance": instance, "le": bound}
+                yield Series("http_request_duration_seconds_bucket", labels, samples)
+    for pod in ("shop-7c9d8f6b5-x2x4q", "shop-7c9d8f6b5-9kq2l", "api-server-55f6b-abcde", "database-0"):
+        for container in ("main", "proxy", ""):
+            labels = {"job": "cadvisor", "namespace": "prod", "pod": pod, "container": container}
+            yield Series("container_memory_working_set_bytes", labels,
+                         [(t, float(rng.randrange(10**8, 10**9))) for t in every(15)])
+    for executor in ("driver", "1", "2"):
+        labels = {"job": "spark", "application_id": "app-1", "application_name": "etl", "executor_id": executor}
+        for name, rate, whole in (("completedTasks_total", 3, True), ("failedTasks_total", .05, True),
+                                  ("totalGCTime_seconds_total", .03, False),
+                                  ("totalDuration_seconds_total", .9, False)):
+            yield Series(f"metrics_executor_{name}", labels, counter(rng, every(5), rate, reset=0.001, whole=whole))
+
+
+def prometheus_text(rows):
+    """Text exposition of (timestampMs, series, value) rows, in the order given."""
+    return "".join(f"{exposition(s)} {number(v)} {t}\n" for t, s, v in rows)
