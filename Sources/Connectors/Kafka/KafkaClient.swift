@@ -1,0 +1,119 @@
+import CRdkafka
+import Platform
+import StreamEngine
+
+/// Owns one `rd_kafka_t` and the queue its events come on. Used by one thread (librdkafka's own threads aside).
+final class KafkaClient {
+    let handle: OpaquePointer
+    let role: KafkaConfiguration.Role
+    let brokers: String
+    private let log: @Sendable (KafkaLogLine) -> Void
+    /// Brokers that `brokerDown` was said of.
+    private var downBrokers: Set<String> = []
+    private var warned: Set<String> = []
+    /// False from the moment when no broker could be reached until one is up again. While it is false no partition is
+    /// known to be at its end.
+    private(set) var isReachable = true
+
+    /// Makes a client. `prepare` may add events or callbacks.
+    init(_ configuration: KafkaConfiguration, log: @escaping @Sendable (KafkaLogLine) -> Void) throws(SourceError) {
+        role = configuration.role
+        brokers = configuration.settings.last { $0.name == "bootstrap.servers" }?.value ?? ""
+        self.log = log
+        guard let conf = rd_kafka_conf_new() else { throw SourceError(.fatal, "librdkafka gives no configuration") }
+        for setting in configuration.settings {
+            if let problem = KafkaConfiguration.set(setting.name, setting.value, on: conf) {
+                rd_kafka_conf_destroy(conf)
+                throw SourceError(.configuration, "librdkafka does not take `\(setting.name)`: \(problem)")
+            }
+        }
+        rd_kafka_conf_set_events(
+            conf,
+            RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS
+                | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_DR)
+        var text = [CChar](repeating: 0, count: 512)
+        let type = configuration.role == .consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER
+        guard let handle = rd_kafka_new(type, conf, &text, text.count) else {
+            rd_kafka_conf_destroy(conf)
+            throw SourceError(.configuration, "librdkafka refuses these settings: \(KafkaClient.string(text))")
+        }
+        self.handle = handle
+        rd_kafka_set_log_queue(handle, nil)
+    }
+
+    deinit { rd_kafka_destroy(handle) }
+
+    /// The text of a C buffer.
+    static func string(_ buffer: [CChar]) -> String {
+        String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// What an error, log or statistics event means for the engine; nothing for other events.
+    func meaning(of event: OpaquePointer) -> [SourceEvent] {
+        switch rd_kafka_event_type(event) {
+        case RD_KAFKA_EVENT_LOG: takeLog(event)
+        case RD_KAFKA_EVENT_STATS: return takeStatistics(event)
+        case RD_KAFKA_EVENT_ERROR: return takeError(event)
+        default: break
+        }
+        return []
+    }
+
+    private func takeLog(_ event: OpaquePointer) {
+        var facility: UnsafePointer<CChar>?
+        var text: UnsafePointer<CChar>?
+        var level: Int32 = 0
+        guard rd_kafka_event_log(event, &facility, &text, &level) == 0, let facility, let text else { return }
+        // These two come as error events as well, and one cause gives one message.
+        let name = String(cString: facility)
+        guard name != "FAIL", name != "ERROR" else { return }
+        log(KafkaLogLine(level: Int(level), text: "\(name): \(String(cString: text))"))
+    }
+
+    private func takeStatistics(_ event: OpaquePointer) -> [SourceEvent] {
+        guard !downBrokers.isEmpty || !isReachable, let text = rd_kafka_event_stats(event) else { return [] }
+        let bytes = UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
+        var count = 0
+        while bytes[count] != 0 { count += 1 }
+        let up = KafkaBrokerStates.up(in: UnsafeBufferPointer(start: bytes, count: count))
+        if !up.isEmpty { isReachable = true }
+        return up.filter { downBrokers.remove($0) != nil }.map { .brokerUp("Kafka broker \($0) answers again") }
+    }
+
+    private func takeError(_ event: OpaquePointer) -> [SourceEvent] {
+        let code = rd_kafka_event_error(event)
+        let text = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? KafkaErrors.text(code)
+        switch code {
+        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+            isReachable = false
+            guard downBrokers.isEmpty else { return [] }
+            return down(brokers, "no broker answers (\(text))")
+        case RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__RESOLVE, RD_KAFKA_RESP_ERR__SSL,
+            RD_KAFKA_RESP_ERR__TIMED_OUT:
+            guard let colon = text.firstRange(of: ": ") else { return down(brokers, text) }
+            return down(KafkaBrokerStates.address(String(text[..<colon.lowerBound])), String(text[colon.upperBound...]))
+        case RD_KAFKA_RESP_ERR__FATAL:
+            var reason = [CChar](repeating: 0, count: 512)
+            let cause = rd_kafka_fatal_error(handle, &reason, reason.count)
+            let kind = KafkaErrors.kind(cause) == .fenced ? SourceError.Kind.fenced : .fatal
+            let way =
+                kind == .fenced ? "; another client runs with the same `group.instance.id` or transactional id" : ""
+            return [.failed(SourceError(kind, "Kafka \(role.rawValue): \(KafkaClient.string(reason))\(way)"))]
+        default:
+            switch KafkaErrors.kind(code) {
+            case .notAuthorised, .configuration:
+                return [.failed(KafkaErrors.error(code, "Kafka \(role.rawValue)", detail: text))]
+            case .unreachable, .timedOut, .unknownTopic, .dataLoss, .fenced, .fatal, .other:
+                return warned.insert(text).inserted ? [.warning("Kafka \(role.rawValue): \(text)")] : []
+            }
+        }
+    }
+
+    /// The warnings begin anew: what was warned of is over.
+    func forgetWarnings() { warned.removeAll() }
+
+    private func down(_ broker: String, _ reason: String) -> [SourceEvent] {
+        guard downBrokers.insert(broker).inserted else { return [] }
+        return [.brokerDown("Kafka broker \(broker) cannot be reached, trying again: \(reason)")]
+    }
+}

@@ -1,0 +1,121 @@
+import CRdkafka
+import StreamEngine
+
+/// Questions about offsets, answered by the broker. Every answer is certain or an error.
+struct KafkaOffsets {
+    let handle: OpaquePointer
+
+    /// What the client's group has committed; a partition missing from the answer has nothing.
+    ///
+    /// Under read_committed an open transaction on a partition shows as a time-out with the offset "invalid"; that is
+    /// an error here, not "nothing".
+    func committed(_ partitions: [PartitionID], timeoutMs: Int) throws(SourceError) -> [PartitionID: CommittedOffset] {
+        guard !partitions.isEmpty else { return [:] }
+        let list = KafkaPartitionList(partitions)
+        let code = rd_kafka_committed(handle, list.pointer, Int32(clamping: timeoutMs))
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw KafkaErrors.error(code, "asking for the group's committed offsets")
+        }
+        var result: [PartitionID: CommittedOffset] = [:]
+        for (id, entry) in zip(partitions, list.entries) {
+            guard entry.error == RD_KAFKA_RESP_ERR_NO_ERROR else {
+                throw KafkaErrors.error(entry.error, "asking for the committed offset of \(id)", partition: id)
+            }
+            if entry.offset >= 0 { result[id] = CommittedOffset(offset: entry.offset, metadata: entry.metadata) }
+        }
+        return result
+    }
+
+    /// First offset and the next one to be written (under read_committed: the last stable offset).
+    func bounds(of id: PartitionID, timeoutMs: Int) throws(SourceError) -> (low: Int64, high: Int64) {
+        var low: Int64 = 0
+        var high: Int64 = 0
+        let code = rd_kafka_query_watermark_offsets(
+            handle, id.topic, id.partition, &low, &high, Int32(clamping: timeoutMs))
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw KafkaErrors.error(code, "asking for first and last offset of \(id)", partition: id)
+        }
+        return (low, high)
+    }
+
+    /// The offset of the first record with this timestamp or a later one; a partition without one is missing from the
+    /// answer.
+    func offsets(
+        at timestampMs: Int64, _ partitions: [PartitionID], timeoutMs: Int
+    ) throws(SourceError) -> [PartitionID: Int64] {
+        guard !partitions.isEmpty else { return [:] }
+        let list = KafkaPartitionList(capacity: partitions.count)
+        for id in partitions { list.add(id.topic, id.partition, offset: max(timestampMs, 0)) }
+        let code = rd_kafka_offsets_for_times(handle, list.pointer, Int32(clamping: timeoutMs))
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw KafkaErrors.error(code, "asking for offsets at \(EventTime.rfc3339(timestampMs))")
+        }
+        var result: [PartitionID: Int64] = [:]
+        for (id, entry) in zip(partitions, list.entries) {
+            guard entry.error == RD_KAFKA_RESP_ERR_NO_ERROR else {
+                throw KafkaErrors.error(
+                    entry.error, "asking for the offset of \(id) at \(EventTime.rfc3339(timestampMs))", partition: id)
+            }
+            if entry.offset >= 0 { result[id] = entry.offset }
+        }
+        return result
+    }
+
+    /// `startingOffsets` for one source's partitions.
+    func resolve(
+        _ start: KafkaStartingOffsets, _ partitions: [PartitionID], timeoutMs: Int
+    ) throws(SourceError) -> [PartitionID: Int64] {
+        var result: [PartitionID: Int64] = [:]
+        switch start {
+        case .earliest:
+            for id in partitions { result[id] = try bounds(of: id, timeoutMs: timeoutMs).low }
+        case .latest:
+            for id in partitions { result[id] = try bounds(of: id, timeoutMs: timeoutMs).high }
+        case .time(let timestampMs):
+            result = try offsets(at: timestampMs, partitions, timeoutMs: timeoutMs)
+            for id in partitions where result[id] == nil {
+                result[id] = try bounds(of: id, timeoutMs: timeoutMs).high
+            }
+        case .explicit(let named):
+            for id in partitions {
+                let bounds = try bounds(of: id, timeoutMs: timeoutMs)
+                guard let offset = named[id.topic]?[id.partition] else {
+                    result[id] = bounds.low
+                    continue
+                }
+                guard (bounds.low...max(bounds.low, bounds.high)).contains(offset) else {
+                    throw SourceError(
+                        .configuration,
+                        "startingOffsets wants \(id)@\(offset), but the partition holds \(bounds.low) to \(bounds.high)"
+                            + "; use an offset in that range, earliest, latest or a time", partition: id)
+                }
+                result[id] = offset
+            }
+        }
+        return result
+    }
+
+    /// Offsets as last heard of; asks nobody.
+    func knownBounds(of id: PartitionID) -> (low: Int64, high: Int64)? {
+        var low: Int64 = 0
+        var high: Int64 = 0
+        let code = rd_kafka_get_watermark_offsets(handle, id.topic, id.partition, &low, &high)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return nil }
+        return (max(low, 0), high)
+    }
+
+    /// Makes librdkafka fetch a started partition from another offset.
+    func seek(_ id: PartitionID, to offset: Int64, timeoutMs: Int) throws(SourceError) {
+        let list = KafkaPartitionList(capacity: 1)
+        list.add(id.topic, id.partition, offset: offset)
+        if let error = rd_kafka_seek_partitions(handle, list.pointer, Int32(clamping: timeoutMs)) {
+            defer { rd_kafka_error_destroy(error) }
+            throw KafkaErrors.error(
+                rd_kafka_error_code(error), "going to \(id)@\(offset)", partition: id,
+                detail: String(cString: rd_kafka_error_string(error)))
+        }
+        for entry in list.entries where entry.error != RD_KAFKA_RESP_ERR_NO_ERROR {
+            throw KafkaErrors.error(entry.error, "going to \(id)@\(offset)", partition: id)
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import CRdkafka
+import StreamEngine
+import Synchronization
+
+/// Whether a client reaches its brokers, as its readers see it on other threads.
+final class KafkaReachability: Sendable {
+    private let flag = Atomic(true)
+    var isReachable: Bool {
+        get { flag.load(ordering: .relaxed) }
+        set { flag.store(newValue, ordering: .relaxed) }
+    }
+}
+
+/// Reads one partition out of a librdkafka queue of its own, without copying: the bytes handed over lie in the fetched
+/// response. What is not read stays in that queue, which librdkafka fills up to `queued.max.messages.kbytes`: nothing
+/// is ever paused, so the faults of 2.0.2 around pausing (skipped and repeated offsets) have nothing to act on.
+///
+/// A record below the next offset is dropped and counted, never handed over twice. A record without a value (a
+/// tombstone) is handed over as an empty one: it is a record, and what an empty record means is its format's matter.
+/// Keys and headers are not looked at.
+public final class KafkaPartitionReader: PartitionReader {
+    public let id: PartitionID
+    /// The next offset to read; records in between that a reader of committed transactions does not see are skipped.
+    public private(set) var nextOffset: Int64
+    /// Reading ends before this offset; nil: never.
+    public let endOffset: Int64?
+    /// Records dropped because they were below `nextOffset`.
+    public private(set) var repeatedRecords = 0
+    /// Records without a value.
+    public private(set) var tombstones = 0
+
+    let queue: OpaquePointer
+    private let reachability: KafkaReachability
+    private var atEnd = false
+    private var isClosed = false
+    /// A message that the caller's body did not take.
+    private var pending: UnsafeMutablePointer<rd_kafka_message_t>?
+
+    /// Takes ownership of `queue`.
+    init(
+        id: PartitionID, queue: OpaquePointer, nextOffset: Int64, endOffset: Int64?, reachability: KafkaReachability
+    ) {
+        self.id = id
+        self.queue = queue
+        self.nextOffset = nextOffset
+        self.endOffset = endOffset
+        self.reachability = reachability
+    }
+
+    deinit { close() }
+
+    public func read(maxBytes: Int, _ body: (RawRecord) throws -> Void) throws -> ReadOutcome {
+        var left = maxBytes
+        while left > 0 {
+            if let endOffset, nextOffset >= endOffset { return .endOfInput }
+            guard !isClosed, let message = pending ?? rd_kafka_consume_queue(queue, 0) else { break }
+            pending = nil
+            guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+                try takeError(message)
+                continue
+            }
+            let offset = message.pointee.offset
+            guard offset >= nextOffset else {
+                repeatedRecords += 1
+                rd_kafka_message_destroy(message)
+                continue
+            }
+            if let endOffset, offset >= endOffset {
+                rd_kafka_message_destroy(message)
+                nextOffset = endOffset
+                return .endOfInput
+            }
+            do {
+                try hand(message, body)
+            } catch {
+                pending = message
+                throw error
+            }
+            left -= message.pointee.len + 1
+            nextOffset = offset + 1
+            atEnd = false
+            rd_kafka_message_destroy(message)
+        }
+        if let endOffset, nextOffset >= endOffset { return .endOfInput }
+        if left <= 0 { return .more }
+        return atEnd && reachability.isReachable ? .caughtUp : .nothingYet
+    }
+
+    @inline(__always)
+    private func hand(
+        _ message: UnsafeMutablePointer<rd_kafka_message_t>, _ body: (RawRecord) throws -> Void
+    ) throws {
+        var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
+        let timestampMs = rd_kafka_message_timestamp(message, &type)
+        let payload = message.pointee.payload.map { UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) }
+        if payload == nil { tombstones += 1 }
+        try body(
+            RawRecord(
+                bytes: UnsafeBufferPointer(start: payload, count: payload == nil ? 0 : message.pointee.len),
+                offset: message.pointee.offset,
+                timestampMs: type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? nil : timestampMs,
+                timestampIsLogAppend: type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME, linesAreRecords: false))
+    }
+
+    private func takeError(_ message: UnsafeMutablePointer<rd_kafka_message_t>) throws {
+        defer { rd_kafka_message_destroy(message) }
+        let code = message.pointee.err
+        let detail = rd_kafka_message_errstr(message).map { String(cString: $0) }
+        switch code {
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+            // The end offset counts control records and aborted transactions, which no message shows.
+            atEnd = true
+            if message.pointee.offset > nextOffset { nextOffset = message.pointee.offset }
+        case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+            throw SourceError(
+                .dataLoss(wanted: nextOffset, low: nil, high: nil),
+                "\(id)@\(nextOffset) is not in the log: the records were deleted, or the topic was made anew"
+                    + (detail.map { " (\($0))" } ?? ""), partition: id)
+        default:
+            let error = KafkaErrors.error(code, "reading \(id)@\(nextOffset)", partition: id, detail: detail)
+            // librdkafka goes on by itself after these, and the brokers' state is told by the source's events.
+            guard !error.isRetriable else { return }
+            throw error
+        }
+    }
+
+    /// Goes on at another offset, once the client was told to fetch from there.
+    func moved(to offset: Int64) {
+        dropPending()
+        nextOffset = offset
+        atEnd = false
+    }
+
+    private func dropPending() {
+        if let pending { rd_kafka_message_destroy(pending) }
+        pending = nil
+    }
+
+    /// Bytes are not counted in Kafka.
+    public var progress: (consumed: Int64, total: Int64)? { nil }
+
+    /// Nothing to give back: what is prefetched is bounded.
+    public func hibernate() {}
+
+    public func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        dropPending()
+        KafkaWakeup.ignore(queue)
+        rd_kafka_queue_destroy(queue)
+    }
+}

@@ -1,0 +1,112 @@
+import Glibc
+import StreamEngine
+
+/// Where reading begins in a partition without a committed offset (JOBS.md `startingOffsets`).
+public enum KafkaStartingOffsets: Sendable, Equatable {
+    case earliest, latest
+    /// The first record whose timestamp is this or later, ms; the end where there is none.
+    case time(Int64)
+    /// By topic and partition; a partition that is not named starts at its first offset.
+    case explicit([String: [Int32: Int64]])
+}
+
+/// What a source of the job reads.
+public struct KafkaSubscription: Sendable {
+    /// Which topics.
+    public enum Topics: Sendable, Equatable {
+        case named([String])
+        /// A POSIX extended regular expression, as librdkafka takes it: `^metrics-.*`. Topics that appear later join.
+        case pattern(String)
+    }
+
+    /// The source's name in the job.
+    public let source: String
+    public let topics: Topics
+    public let startingOffsets: KafkaStartingOffsets
+
+    /// A source's topics.
+    public init(source: String, topics: Topics, startingOffsets: KafkaStartingOffsets = .earliest) {
+        self.source = source
+        self.topics = topics
+        self.startingOffsets = startingOffsets
+    }
+}
+
+/// Says which source a topic belongs to. A topic of two sources is refused: one group reads it once.
+struct KafkaTopicOwners {
+    private let subscriptions: [KafkaSubscription]
+    private let excluded: Set<String>
+
+    /// `excluded`: topics the job writes; patterns never match them.
+    init(_ subscriptions: [KafkaSubscription], excluding excluded: Set<String>) throws(SourceError) {
+        for subscription in subscriptions {
+            guard case .pattern(let pattern) = subscription.topics else { continue }
+            guard pattern.hasPrefix("^") else {
+                throw SourceError(
+                    .configuration,
+                    "source \(subscription.source): a topic pattern begins with ^, as in \"^\(pattern)\"")
+            }
+            if let problem = KafkaTopicOwners.matches(pattern, "").problem {
+                throw SourceError(
+                    .configuration, "source \(subscription.source): pattern \"\(pattern)\" cannot be used: \(problem)")
+            }
+        }
+        self.subscriptions = subscriptions
+        self.excluded = excluded
+    }
+
+    /// The subscription of a topic.
+    func owner(of topic: String) throws(SourceError) -> KafkaSubscription {
+        var found: KafkaSubscription?
+        for subscription in subscriptions where covers(subscription, topic) {
+            if let found {
+                throw SourceError(
+                    .configuration,
+                    "topic \(topic) belongs to the sources \(found.source) and \(subscription.source): "
+                        + "let one source read it, and both queries read that source")
+            }
+            found = subscription
+        }
+        guard let found else {
+            throw SourceError(.other, "the broker assigned topic \(topic), which no source reads")
+        }
+        return found
+    }
+
+    /// Whether a subscription takes a topic.
+    func covers(_ subscription: KafkaSubscription, _ topic: String) -> Bool {
+        switch subscription.topics {
+        case .named(let names): names.contains(topic)
+        case .pattern(let pattern):
+            !excluded.contains(topic) && KafkaTopicOwners.matches(pattern, topic).matches
+        }
+    }
+
+    // librdkafka itself matches with regcomp(REG_EXTENDED) where glibc has it.
+    private static func matches(_ pattern: String, _ topic: String) -> (matches: Bool, problem: String?) {
+        var expression = regex_t()
+        let result = regcomp(&expression, pattern, REG_EXTENDED | REG_NOSUB)
+        guard result == 0 else {
+            var text = [CChar](repeating: 0, count: 256)
+            regerror(result, &expression, &text, text.count)
+            return (false, KafkaClient.string(text))
+        }
+        defer { regfree(&expression) }
+        return (regexec(&expression, topic, 0, nil, 0) == 0, nil)
+    }
+}
+
+extension KafkaTopicOwners {
+    /// Each partition's first offset by the rule of its source.
+    func startingOffsets(
+        _ partitions: [PartitionID], _ offsets: KafkaOffsets, timeoutMs: Int
+    ) throws(SourceError) -> [PartitionID: Int64] {
+        var result: [PartitionID: Int64] = [:]
+        for (_, ids) in Dictionary(grouping: partitions, by: \.topic) {
+            guard let first = ids.first else { continue }
+            let rule = try owner(of: first.topic).startingOffsets
+            for (id, offset) in try offsets.resolve(rule, ids, timeoutMs: timeoutMs) { result[id] = offset }
+        }
+        return result
+    }
+}
