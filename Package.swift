@@ -34,12 +34,16 @@ let package = Package(
             dependencies: ["Platform", "StreamEngine", "Operators", "Connectors", "JobFile"],
             swiftSettings: release),
 
+        // Not shipped: librdkafka's mock cluster as a program, for tests and for trying things by hand.
+        .executableTarget(name: "mock-kafka", dependencies: ["CRdkafka"], path: "Tests/Tools/mock-kafka"),
+
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "StreamEngineTests", dependencies: ["StreamEngine", "Operators", "Platform"]),
         .testTarget(
             name: "OperatorsTests", dependencies: ["Operators", "StreamEngine", "Platform"],
             exclude: ["SeriesFunctions/Fixtures"]),
-        .testTarget(name: "ConnectorsTests", dependencies: ["Connectors", "StreamEngine", "Operators", "Platform"]),
+        .testTarget(
+            name: "ConnectorsTests", dependencies: ["Connectors", "StreamEngine", "Operators", "Platform", "CRdkafka"]),
         .testTarget(name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors"]),
         .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "Platform"]),
         .testTarget(

@@ -31,6 +31,9 @@ final class KafkaClient {
             conf,
             RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS
                 | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_DR)
+        // Everything comes as events; what is left in the queue when a client closes is not worth a line on stderr.
+        rd_kafka_conf_set_log_cb(conf) { _, _, _, _ in }
+        rd_kafka_conf_set_error_cb(conf) { _, _, _, _ in }
         var text = [CChar](repeating: 0, count: 512)
         let type = configuration.role == .consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER
         guard let handle = rd_kafka_new(type, conf, &text, text.count) else {
@@ -90,8 +93,7 @@ final class KafkaClient {
             return down(brokers, "no broker answers (\(text))")
         case RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__RESOLVE, RD_KAFKA_RESP_ERR__SSL,
             RD_KAFKA_RESP_ERR__TIMED_OUT:
-            guard let colon = text.firstRange(of: ": ") else { return down(brokers, text) }
-            return down(KafkaBrokerStates.address(String(text[..<colon.lowerBound])), String(text[colon.upperBound...]))
+            return takeTransportError(text)
         case RD_KAFKA_RESP_ERR__FATAL:
             var reason = [CChar](repeating: 0, count: 512)
             let cause = rd_kafka_fatal_error(handle, &reason, reason.count)
@@ -107,6 +109,19 @@ final class KafkaClient {
                 return warned.insert(text).inserted ? [.warning("Kafka \(role.rawValue): \(text)")] : []
             }
         }
+    }
+
+    /// `localhost:9092/1: Connect to … failed: …`, or the same behind `GroupCoordinator: `.
+    private func takeTransportError(_ text: String) -> [SourceEvent] {
+        var rest = Substring(text)
+        for role in ["GroupCoordinator: ", "TxnCoordinator: "] where rest.hasPrefix(role) {
+            rest = rest.dropFirst(role.count)
+        }
+        guard let colon = rest.firstRange(of: ": ") else { return down(brokers, text) }
+        let reason = rest[colon.upperBound...]
+        // Brokers close idle connections; one that is gone refuses the next, and that is told.
+        guard !reason.hasPrefix("Disconnected") else { return [] }
+        return down(KafkaBrokerStates.address(String(rest[..<colon.lowerBound])), String(reason))
     }
 
     /// The warnings begin anew: what was warned of is over.

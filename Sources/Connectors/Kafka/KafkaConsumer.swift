@@ -70,7 +70,7 @@ public final class KafkaConsumer: LiveSource {
         var seen: Set<String> = []
         for subscription in subscriptions {
             switch subscription.topics {
-            case .named(let names):
+            case .topics(let names):
                 for name in names where seen.insert(name).inserted {
                     _ = try owners.owner(of: name)
                     list.add(name, -1)
@@ -202,8 +202,26 @@ public final class KafkaConsumer: LiveSource {
         guard let reader = readers[partition] else {
             throw SourceError(.fenced, "\(partition) is not read by this member (any more)", partition: partition)
         }
-        try offsets.seek(partition, to: offset, timeoutMs: 10_000)
+        do throws(SourceError) {
+            try offsets.seek(partition, to: offset, timeoutMs: 10_000)
+        } catch {
+            // librdkafka stops a partition whose offset was out of range, and can seek in started ones only.
+            guard error.kind == .other else { throw error }
+            try restart(partition, at: offset)
+        }
         reader.moved(to: offset)
+    }
+
+    private func restart(_ partition: PartitionID, at offset: Int64) throws(SourceError) {
+        if isCooperative {
+            try check(
+                rd_kafka_incremental_unassign(client.handle, KafkaPartitionList([partition]).pointer),
+                "giving \(partition) back")
+            try assign([partition: offset])
+        } else {
+            // The eager protocol knows whole assignments only: the others go on where their readers are.
+            try assign(readers.mapValues { $0.id == partition ? offset : $0.nextOffset })
+        }
     }
 
     public func release(_ partitions: [PartitionID]) throws(SourceError) {

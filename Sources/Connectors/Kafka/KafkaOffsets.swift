@@ -63,7 +63,7 @@ struct KafkaOffsets {
 
     /// `startingOffsets` for one source's partitions.
     func resolve(
-        _ start: KafkaStartingOffsets, _ partitions: [PartitionID], timeoutMs: Int
+        _ start: StartingOffsets, _ partitions: [PartitionID], timeoutMs: Int
     ) throws(SourceError) -> [PartitionID: Int64] {
         var result: [PartitionID: Int64] = [:]
         switch start {
@@ -76,10 +76,12 @@ struct KafkaOffsets {
             for id in partitions where result[id] == nil {
                 result[id] = try bounds(of: id, timeoutMs: timeoutMs).high
             }
-        case .explicit(let named):
+        case .offsets(let named):
             for id in partitions {
                 let bounds = try bounds(of: id, timeoutMs: timeoutMs)
-                guard let offset = named[id.topic]?[id.partition] else {
+                guard
+                    let offset = named.first(where: { $0.topic == id.topic && $0.partition == id.partition })?.offset
+                else {
                     result[id] = bounds.low
                     continue
                 }

@@ -1,34 +1,24 @@
 import Glibc
 import StreamEngine
 
-/// Where reading begins in a partition without a committed offset (JOBS.md `startingOffsets`).
-public enum KafkaStartingOffsets: Sendable, Equatable {
-    case earliest, latest
-    /// The first record whose timestamp is this or later, ms; the end where there is none.
-    case time(Int64)
-    /// By topic and partition; a partition that is not named starts at its first offset.
-    case explicit([String: [Int32: Int64]])
-}
-
-/// What a source of the job reads.
+/// What a source of the job reads. A pattern is given to librdkafka, which takes POSIX extended regular expressions.
 public struct KafkaSubscription: Sendable {
-    /// Which topics.
-    public enum Topics: Sendable, Equatable {
-        case named([String])
-        /// A POSIX extended regular expression, as librdkafka takes it: `^metrics-.*`. Topics that appear later join.
-        case pattern(String)
-    }
-
     /// The source's name in the job.
     public let source: String
-    public let topics: Topics
-    public let startingOffsets: KafkaStartingOffsets
+    public let topics: TopicSelection
+    public let startingOffsets: StartingOffsets
 
     /// A source's topics.
-    public init(source: String, topics: Topics, startingOffsets: KafkaStartingOffsets = .earliest) {
+    public init(source: String, topics: TopicSelection, startingOffsets: StartingOffsets = .earliest) {
         self.source = source
         self.topics = topics
         self.startingOffsets = startingOffsets
+    }
+
+    /// What a source of a job reads.
+    public init(_ definition: SourceDefinition) {
+        self.init(
+            source: definition.name, topics: definition.topics, startingOffsets: definition.startingOffsets)
     }
 }
 
@@ -76,7 +66,7 @@ struct KafkaTopicOwners {
     /// Whether a subscription takes a topic.
     func covers(_ subscription: KafkaSubscription, _ topic: String) -> Bool {
         switch subscription.topics {
-        case .named(let names): names.contains(topic)
+        case .topics(let names): names.contains(topic)
         case .pattern(let pattern):
             !excluded.contains(topic) && KafkaTopicOwners.matches(pattern, topic).matches
         }

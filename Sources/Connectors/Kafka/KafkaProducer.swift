@@ -1,0 +1,234 @@
+import CRdkafka
+import Platform
+import StreamEngine
+
+/// Writes records, idempotently, and knows what became of each. Used by one thread.
+///
+/// With a `transactionalID` its transactions are driven through `KafkaTransactions`; without one, every delivered record
+/// is visible at once.
+public final class KafkaProducer {
+    /// Rules by which a record's partition is chosen from its key.
+    public static let partitioners = [
+        "murmur2_random", "murmur2", "consistent_random", "consistent", "fnv1a_random", "fnv1a", "random",
+    ]
+
+    let client: KafkaClient
+    /// The transactional id, where there is one.
+    public let transactionalID: String?
+    private let events: OpaquePointer
+    private let notice: @Sendable (KafkaLogLine) -> Void
+    private let clock: any Clock
+    private var topics: [String: OpaquePointer] = [:]
+    private var isClosed = false
+
+    /// Records handed over and neither delivered nor failed yet.
+    public private(set) var inFlight = 0
+    /// Records the brokers have acknowledged.
+    public private(set) var delivered = 0
+    /// Records that were given up on.
+    public private(set) var failed = 0
+    /// The first failure since `flush` reported one.
+    private var failure: SinkError?
+    private var failuresSince = 0
+
+    /// A producer. Returns at once, also when no broker is in reach. `log` takes librdkafka's lines and what is to be
+    /// said about brokers.
+    public init(
+        _ connection: KafkaConnection, transactionalID: String? = nil, transactionTimeoutMs: Int = 10_000,
+        clock: any Clock = SystemClock(), log: @escaping @Sendable (KafkaLogLine) -> Void
+    ) throws(SourceError) {
+        var configuration = try KafkaConfiguration(.producer, connection)
+        if let transactionalID {
+            configuration.set("transactional.id", transactionalID)
+            configuration.set("transaction.timeout.ms", "\(transactionTimeoutMs)")
+        }
+        self.transactionalID = transactionalID
+        self.clock = clock
+        notice = log
+        client = try KafkaClient(configuration, log: log)
+        guard let events = rd_kafka_queue_get_main(client.handle) else {
+            throw SourceError(.fatal, "librdkafka gives no main queue")
+        }
+        self.events = events
+    }
+
+    deinit { close() }
+
+    /// Makes sure that a topic is there: creates it where `create` says how, else it must exist.
+    public func open(
+        topic: String, partitioner: String, create: (partitions: Int, replication: Int)?, timeoutMs: Int = 30_000
+    ) throws(SourceError) {
+        let topicsOf = KafkaTopics(handle: client.handle)
+        if try topicsOf.partitionCounts(timeoutMs: timeoutMs)[topic] == nil {
+            guard let create else {
+                throw SourceError(
+                    .unknownTopic,
+                    "topic \(topic) does not exist on \(client.brokers) (or may not be seen): create it, or let the"
+                        + " sink do it: `kafka: {topic: \(topic), create: {partitions: 1, replication: 1}}`")
+            }
+            try topicsOf.create(
+                topic, partitions: create.partitions, replication: create.replication, timeoutMs: timeoutMs)
+        }
+        _ = try handle(of: topic, partitioner: partitioner)
+    }
+
+    private func handle(of topic: String, partitioner: String?) throws(SourceError) -> OpaquePointer {
+        if let known = topics[topic] { return known }
+        let configuration = rd_kafka_default_topic_conf_dup(client.handle)
+        if let partitioner {
+            var text = [CChar](repeating: 0, count: 256)
+            let result = rd_kafka_topic_conf_set(configuration, "partitioner", partitioner, &text, text.count)
+            guard result == RD_KAFKA_CONF_OK else {
+                rd_kafka_topic_conf_destroy(configuration)
+                throw SourceError(.configuration, "topic \(topic): \(KafkaClient.string(text))")
+            }
+        }
+        guard let handle = rd_kafka_topic_new(client.handle, topic, configuration) else {
+            let code = rd_kafka_last_error()
+            throw KafkaErrors.error(code, "opening topic \(topic)")
+        }
+        topics[topic] = handle
+        return handle
+    }
+
+    /// Hands a record over; it is copied. `partition` nil: chosen by the partitioner from the key. While librdkafka's
+    /// queue is full this waits for deliveries, at most `timeoutMs`.
+    public func send(
+        topic: String, key: [UInt8]? = nil, value: UnsafeRawBufferPointer?, partition: Int32? = nil,
+        timeoutMs: Int = 60_000
+    ) throws(SinkError) {
+        let handle: OpaquePointer
+        do throws(SourceError) {
+            handle = try self.handle(of: topic, partitioner: nil)
+        } catch {
+            throw SinkError(error.description, isRetriable: error.isRetriable)
+        }
+        let deadlineNs = clock.monotonicNs() + Int64(timeoutMs) * 1_000_000
+        while true {
+            let code = produce(handle, key, value, partition ?? -1)
+            switch code {
+            case RD_KAFKA_RESP_ERR_NO_ERROR:
+                inFlight += 1
+                return
+            case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+                guard clock.monotonicNs() < deadlineNs else {
+                    throw SinkError(
+                        "topic \(topic): \(inFlight) records wait for brokers that do not take them (\(timeoutMs) ms);"
+                            + " check `brokers` and the network", isRetriable: true)
+                }
+                serve(timeoutMs: 50)
+            default: throw sinkError(code, topic, bytes: value?.count ?? 0, detail: nil)
+            }
+        }
+    }
+
+    private func produce(
+        _ topic: OpaquePointer, _ key: [UInt8]?, _ value: UnsafeRawBufferPointer?, _ partition: Int32
+    ) -> rd_kafka_resp_err_t {
+        // With F_COPY librdkafka does not write to what it is given.
+        let payload = UnsafeMutableRawPointer(mutating: value?.baseAddress)
+        let result: Int32
+        if let key {
+            result = key.withUnsafeBytes {
+                rd_kafka_produce(
+                    topic, partition, RD_KAFKA_MSG_F_COPY, payload, value?.count ?? 0,
+                    $0.baseAddress ?? UnsafeRawPointer(bitPattern: 1), $0.count, nil)
+            }
+        } else {
+            result = rd_kafka_produce(topic, partition, RD_KAFKA_MSG_F_COPY, payload, value?.count ?? 0, nil, 0, nil)
+        }
+        return result == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error()
+    }
+
+    /// Takes delivery reports and messages that are there, waiting at most `timeoutMs` for the first.
+    public func serve(timeoutMs: Int = 0) {
+        var wait = Int32(clamping: timeoutMs)
+        while !isClosed, let event = rd_kafka_queue_poll(events, wait) {
+            wait = 0
+            defer { rd_kafka_event_destroy(event) }
+            guard rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR else {
+                for meaning in client.meaning(of: event) { tell(meaning) }
+                continue
+            }
+            while let message = rd_kafka_event_message_next(event) { takeReport(message) }
+        }
+    }
+
+    private func takeReport(_ message: UnsafePointer<rd_kafka_message_t>) {
+        inFlight -= 1
+        let code = message.pointee.err
+        guard code != RD_KAFKA_RESP_ERR_NO_ERROR else {
+            delivered += 1
+            return
+        }
+        failed += 1
+        failuresSince += 1
+        guard failure == nil else { return }
+        let topic = message.pointee.rkt.flatMap { rd_kafka_topic_name($0) }.map { String(cString: $0) } ?? "?"
+        failure = sinkError(code, topic, bytes: message.pointee.len, detail: nil)
+    }
+
+    private func tell(_ event: SourceEvent) {
+        switch event {
+        case .brokerDown(let text), .warning(let text): notice(KafkaLogLine(level: 4, text: text))
+        case .brokerUp(let text): notice(KafkaLogLine(level: 5, text: text))
+        case .failed(let error): failure = failure ?? SinkError(error.description, isRetriable: error.isRetriable)
+        case .assigned, .revoked, .lost: break
+        }
+    }
+
+    /// Waits until the fate of every record is known. Throws the first failure since the last call (librdkafka has
+    /// then tried for `message.timeout.ms`), or a retriable error when `timeoutMs` were not enough.
+    public func flush(timeoutMs: Int) throws(SinkError) {
+        let deadlineNs = clock.monotonicNs() + Int64(timeoutMs) * 1_000_000
+        serve()
+        while inFlight > 0, failure == nil {
+            let leftMs = (deadlineNs - clock.monotonicNs()) / 1_000_000
+            guard leftMs > 0 else {
+                throw SinkError(
+                    "\(inFlight) records are not acknowledged by \(client.brokers) after \(timeoutMs) ms; check"
+                        + " `brokers` and the network", isRetriable: true)
+            }
+            serve(timeoutMs: Int(min(leftMs, 100)))
+        }
+        guard let failure else { return }
+        let count = failuresSince
+        self.failure = nil
+        failuresSince = 0
+        throw count > 1
+            ? SinkError("\(failure.description) (and \(count - 1) more records)", isRetriable: failure.isRetriable)
+            : failure
+    }
+
+    /// Forgets what is not delivered yet, in flight or not.
+    public func purge() {
+        rd_kafka_purge(client.handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+        serve()
+        failure = nil
+        failuresSince = 0
+    }
+
+    private func sinkError(_ code: rd_kafka_resp_err_t, _ topic: String, bytes: Int, detail: String?) -> SinkError {
+        switch code {
+        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+            return SinkError(
+                "topic \(topic): a record of \(bytes) bytes is too large; raise `message.max.bytes` in"
+                    + " `kafka.producerOptions` and the topic's `max.message.bytes`")
+        case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+            return SinkError("topic \(topic): the partition does not exist")
+        default:
+            let error = KafkaErrors.error(code, "writing to topic \(topic)", detail: detail)
+            return SinkError(error.description, isRetriable: error.isRetriable)
+        }
+    }
+
+    /// Gives up what is not delivered and frees everything; call `flush` before.
+    public func close() {
+        guard !isClosed else { return }
+        if inFlight > 0 { purge() }
+        isClosed = true
+        for handle in topics.values { rd_kafka_topic_destroy(handle) }
+        topics.removeAll()
+        rd_kafka_queue_destroy(events)
+    }
+}

@@ -1,0 +1,180 @@
+import CRdkafka
+import Glibc
+import Platform
+import StreamEngine
+import Testing
+
+@testable import Connectors
+
+/// librdkafka's cluster in this process. Its data lives in memory; it has groups, no real transactions, and does not
+/// create topics through the admin API.
+final class MockCluster {
+    private let handle: OpaquePointer
+    let pointer: OpaquePointer
+
+    init(brokers: Int32 = 1) throws {
+        let conf = rd_kafka_conf_new()
+        var text = [CChar](repeating: 0, count: 512)
+        // Its own client connects to nothing; what it would log is of no interest.
+        rd_kafka_conf_set(conf, "log_level", "0", &text, text.count)
+        handle = try #require(rd_kafka_new(RD_KAFKA_PRODUCER, conf, &text, text.count))
+        pointer = try #require(rd_kafka_mock_cluster_new(handle, brokers))
+    }
+
+    deinit {
+        rd_kafka_mock_cluster_destroy(pointer)
+        rd_kafka_destroy(handle)
+    }
+
+    var servers: String { String(cString: rd_kafka_mock_cluster_bootstraps(pointer)) }
+
+    func create(_ topic: String, partitions: Int32, replication: Int32 = 1) {
+        let code = rd_kafka_mock_topic_create(pointer, topic, partitions, replication)
+        #expect(code == RD_KAFKA_RESP_ERR_NO_ERROR)
+    }
+
+    /// The next requests of this kind fail with these codes, one each.
+    func failNext(_ apiKey: Int16, _ codes: [rd_kafka_resp_err_t]) {
+        rd_kafka_mock_push_request_errors_array(pointer, apiKey, codes.count, codes)
+    }
+
+    func setTopicError(_ topic: String, _ code: rd_kafka_resp_err_t) {
+        rd_kafka_mock_topic_set_error(pointer, topic, code)
+    }
+
+    func setDown(_ isDown: Bool) {
+        if isDown {
+            rd_kafka_mock_broker_set_down(pointer, -1)
+        } else {
+            rd_kafka_mock_broker_set_up(pointer, -1)
+        }
+    }
+
+    func connection(
+        options: [KafkaConnection.Setting] = [], producerOptions: [KafkaConnection.Setting] = []
+    ) -> KafkaConnection {
+        KafkaConnection(
+            brokers: servers,
+            options: [.init("session.timeout.ms", "6000"), .init("heartbeat.interval.ms", "300")] + options,
+            producerOptions: producerOptions)
+    }
+
+    /// Writes values to one partition and waits until they are there.
+    func produce(_ topic: String, _ partition: Int32, _ values: [String?], key: String? = nil) throws {
+        let producer = try KafkaProducer(connection()) { _ in }
+        for value in values {
+            let bytes = value.map { Array($0.utf8) }
+            if let bytes {
+                try bytes.withUnsafeBytes {
+                    try producer.send(topic: topic, key: key.map { Array($0.utf8) }, value: $0, partition: partition)
+                }
+            } else {
+                try producer.send(topic: topic, key: key.map { Array($0.utf8) }, value: nil, partition: partition)
+            }
+        }
+        try producer.flush(timeoutMs: 20_000)
+        producer.close()
+    }
+}
+
+/// What a test saw of a source: drives it as the engine's loop does, but by turns that the test can see.
+final class Driver {
+    let source: any LiveSource
+    private(set) var events: [SourceEvent] = []
+    private(set) var readers: [PartitionID: any PartitionReader] = [:]
+    /// Values read, by partition.
+    private(set) var values: [PartitionID: [String]] = [:]
+    private(set) var offsets: [PartitionID: [Int64]] = [:]
+    private(set) var timestamps: [PartitionID: [Int64?]] = [:]
+    private(set) var outcomes: [PartitionID: ReadOutcome] = [:]
+    private(set) var failures: [SourceError] = []
+    /// Answers `assigned` with these offsets instead of asking the group.
+    var startAt: ((PartitionID) -> Int64)?
+    var isReading = true
+    var maxBytes = 1 << 20
+
+    init(_ source: any LiveSource) { self.source = source }
+
+    func turn() throws {
+        for event in source.poll(untilNs: SystemClock().monotonicNs() + 50_000_000) {
+            events.append(event)
+            switch event {
+            case .assigned(let partitions):
+                guard !partitions.isEmpty else { continue }
+                var from: [PartitionID: Int64] = [:]
+                if let startAt {
+                    for id in partitions { from[id] = startAt(id) }
+                } else {
+                    let committed = try source.committed(partitions, timeoutMs: 10_000)
+                    let fresh = partitions.filter { committed[$0] == nil }
+                    from = try source.startingOffsets(fresh, timeoutMs: 10_000)
+                    for (id, offset) in committed { from[id] = offset.offset }
+                }
+                for reader in try source.start(from) { readers[reader.id] = reader }
+            case .revoked(let partitions), .lost(let partitions):
+                try source.release(partitions)
+                for id in partitions { readers[id] = nil }
+            case .failed(let error): failures.append(error)
+            case .brokerDown, .brokerUp, .warning: break
+            }
+        }
+        if isReading { read() }
+    }
+
+    func read() {
+        for (id, reader) in readers {
+            do {
+                outcomes[id] = try reader.read(maxBytes: maxBytes) { record in
+                    values[id, default: []].append(String(decoding: record.bytes, as: UTF8.self))
+                    offsets[id, default: []].append(record.offset)
+                    timestamps[id, default: []].append(record.timestampMs)
+                }
+            } catch let error as SourceError {
+                failures.append(error)
+            } catch {
+                Issue.record("not a SourceError: \(error)")
+            }
+        }
+    }
+
+    /// Turns until the condition holds; a test that never gets there fails after 30 s.
+    func run(until condition: (Driver) throws -> Bool) throws {
+        let deadlineNs = SystemClock().monotonicNs() + 30_000_000_000
+        while try !condition(self) {
+            guard SystemClock().monotonicNs() < deadlineNs else {
+                Issue.record("not reached in 30 s; events: \(events), read: \(values.mapValues(\.count)), \(failures)")
+                return
+            }
+            try turn()
+        }
+    }
+
+    var total: Int { values.values.reduce(0) { $0 + $1.count } }
+
+    func outcome(_ topic: String, _ partition: Int32) -> ReadOutcome? {
+        outcomes.first { $0.key.topic == topic && $0.key.partition == partition }?.value
+    }
+}
+
+/// Turns all drivers until the condition holds.
+func run(_ drivers: [Driver], until condition: () throws -> Bool) throws {
+    let deadlineNs = SystemClock().monotonicNs() + 30_000_000_000
+    while try !condition() {
+        guard SystemClock().monotonicNs() < deadlineNs else {
+            Issue.record("not reached in 30 s: \(drivers.map { ($0.events, $0.failures) })")
+            return
+        }
+        for driver in drivers { try driver.turn() }
+    }
+}
+
+func partition(_ topic: String, _ number: Int32, source: String = "s") -> PartitionID {
+    PartitionID(source: source, topic: topic, partition: number)
+}
+
+/// Runs a test's body on a thread of its own: these tests wait for brokers, and would hold up all others in the pool.
+func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        _ = Thread(name: "test") { continuation.resume(with: Result { try body() }) }
+    }
+}
