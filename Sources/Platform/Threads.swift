@@ -101,6 +101,8 @@ public protocol Clock: Sendable {
     func wallMs() -> Int64
     /// Nanoseconds of a clock that never goes back.
     func monotonicNs() -> Int64
+    /// Waits that long, or less when a signal comes.
+    func sleep(ms: Int)
 }
 
 /// The machine's clocks.
@@ -117,6 +119,11 @@ public struct SystemClock: Clock {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    public func sleep(ms: Int) {
+        var time = timespec(tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000)
+        nanosleep(&time, nil)
     }
 }
 

@@ -33,7 +33,7 @@ public struct DecodeLimits: Sendable {
     /// Bytes a message may have.
     public var maxMessageBytes = 16 * 1024 * 1024
     /// Event times outside are bad (`timestampOutOfRange`); set so that no window leaves Int64 milliseconds.
-    public var timestampRangeMs: ClosedRange<Int64> = (Int64.min / 4)...(Int64.max / 4)
+    public var timestampRangeMs: ClosedRange<Int64> = Int64.min...Int64.max
 
     /// The defaults of JOBS.md.
     public init() {}

@@ -39,8 +39,12 @@ public final class SeriesDictionary {
 
     /// The largest number of series held at once.
     public let maxSeries: Int
-    /// Bumped whenever an index is given to a new series; queries look at it to decide their new series.
-    public private(set) var newIndices: [UInt32] = []
+    /// Indices given to new series since `takeNewIndices`.
+    private var newIndices: [UInt32] = []
+    /// Called when a new series finds no room, before it is refused: the owner may forget old ones.
+    public var onFull: (() -> Void)?
+    /// The first series that found no room; names the metric that grew.
+    public private(set) var refused: SeriesLabels?
 
     /// A dictionary that holds at most `maxSeries` series.
     public init(maxSeries: Int = 1_000_000) {
@@ -165,7 +169,11 @@ public final class SeriesDictionary {
     /// The index of a label set, new or known; `SampleBatch.overLimit` when there is no room for another series.
     public func index(of labels: SeriesLabels) -> UInt32 {
         if let known = indexByLabels[labels] { return known }
-        guard seriesCount < maxSeries else { return SampleBatch.overLimit }
+        if seriesCount >= maxSeries { onFull?() }
+        guard seriesCount < maxSeries else {
+            refused = refused ?? labels
+            return SampleBatch.overLimit
+        }
         let index: UInt32
         if let free = freeIndices.popLast() {
             index = free

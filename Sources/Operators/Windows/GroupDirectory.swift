@@ -1,0 +1,199 @@
+import StreamEngine
+
+/// Which of a partition's series one query wants, and the group each belongs to: decided once a series, then an array
+/// look-up a sample (DESIGN §2).
+final class GroupDirectory {
+    private static let filtered = UInt32.max
+
+    private let plan: QueryPlan
+    private let series: SeriesDictionary
+    private let context: RowContext
+    private let rowFilter: RowEvaluator?
+    private let keysDifferByRow: Bool
+
+    private var groupOfSeries: UnsafeMutablePointer<UInt32>
+    private var capacity = 256
+    private var keys: [GroupKey?] = []
+    private var indexByKey: [GroupKey: UInt32] = [:]
+    private var freeGroups: [UInt32] = []
+    /// Ids of series in sample logs, by series index; kept apart from those of the dictionary, which are used again
+    /// while a log may still hold the old one.
+    private var logIDs: [UInt32] = []
+    private var logEntries: [LogEntry?] = []
+    private var freeLogIDs: [UInt32] = []
+    /// Bumped whenever indices may mean something else than before.
+    private(set) var generation = 0
+
+    private struct LogEntry {
+        let labels: SeriesLabels
+        let group: UInt32
+        var isGone = false
+    }
+
+    init(plan: QueryPlan, partition: PartitionID, series: SeriesDictionary) {
+        self.plan = plan
+        self.series = series
+        let context = RowContext(plan: plan, partition: partition)
+        self.context = context
+        rowFilter = plan.rowFilter.map { RowEvaluator($0, series: series, context: context) }
+        keysDifferByRow = plan.keysDifferByRow
+        groupOfSeries = .allocate(capacity: capacity)
+        groupOfSeries.initialize(repeating: GroupDirectory.filtered, count: capacity)
+    }
+
+    deinit {
+        groupOfSeries.deallocate()
+    }
+
+    var bound: Int { keys.count }
+
+    func key(of group: UInt32) -> GroupKey { keys[Int(group)] ?? GroupKey([]) }
+
+    func labels(ofSeries index: UInt32) -> SeriesLabels {
+        series.labels(of: index) ?? SeriesLabels(name: .empty, labels: [])
+    }
+
+    // MARK: Series
+
+    func add(series new: [UInt32]) {
+        for index in new {
+            guard let labels = series.labels(of: index) else { continue }
+            reserve(index)
+            let row = SeriesRow(labels, context)
+            let isSelected = plan.selector?.matches(labels) ?? true
+            let passes = isSelected && (plan.seriesFilter.map { $0.isTrue(row) } ?? true)
+            // With keys that differ by row any group but `filtered` will do here.
+            let group = !passes ? GroupDirectory.filtered : (keysDifferByRow ? 0 : self.group(of: key(of: row, labels)))
+            groupOfSeries[Int(index)] = group
+            if passes && !plan.logs.isEmpty { enterLog(index, labels, group) }
+        }
+        rowFilter?.add(series: new)
+    }
+
+    func forget(series gone: [UInt32]) {
+        for index in gone where Int(index) < capacity {
+            groupOfSeries[Int(index)] = GroupDirectory.filtered
+            if Int(index) < logIDs.count, logIDs[Int(index)] != .max {
+                logEntries[Int(logIDs[Int(index)])]?.isGone = true
+                logIDs[Int(index)] = .max
+            }
+        }
+    }
+
+    /// Gives back the groups that no series and none of `kept` (groups in open panes) refers to.
+    func recycle(keeping kept: some Sequence<UInt32>) {
+        var isLive = [Bool](repeating: false, count: keys.count)
+        for index in 0..<min(series.indexBound, capacity) where groupOfSeries[index] != GroupDirectory.filtered {
+            if Int(groupOfSeries[index]) < keys.count { isLive[Int(groupOfSeries[index])] = true }
+        }
+        for group in kept { isLive[Int(group)] = true }
+        var changed = false
+        for group in keys.indices where !isLive[group] {
+            guard let key = keys[group] else { continue }
+            indexByKey[key] = nil
+            keys[group] = nil
+            freeGroups.append(UInt32(group))
+            changed = true
+        }
+        for id in logEntries.indices where logEntries[id]?.isGone == true {
+            logEntries[id] = nil
+            freeLogIDs.append(UInt32(id))
+            changed = true
+        }
+        if changed { generation += 1 }
+    }
+
+    private func reserve(_ index: UInt32) {
+        guard Int(index) >= capacity else { return }
+        let newCapacity = max(capacity * 2, Int(index) + 1)
+        let grown = UnsafeMutablePointer<UInt32>.allocate(capacity: newCapacity)
+        grown.update(from: groupOfSeries, count: capacity)
+        (grown + capacity).initialize(repeating: GroupDirectory.filtered, count: newCapacity - capacity)
+        groupOfSeries.deallocate()
+        groupOfSeries = grown
+        capacity = newCapacity
+    }
+
+    private func enterLog(_ index: UInt32, _ labels: SeriesLabels, _ group: UInt32) {
+        if logIDs.count <= Int(index) {
+            logIDs.append(contentsOf: repeatElement(.max, count: Int(index) + 1 - logIDs.count))
+        }
+        let entry = LogEntry(labels: labels, group: group)
+        if let free = freeLogIDs.popLast() {
+            logEntries[Int(free)] = entry
+            logIDs[Int(index)] = free
+        } else {
+            logIDs[Int(index)] = UInt32(logEntries.count)
+            logEntries.append(entry)
+        }
+    }
+
+    /// The id under which sample logs know a series.
+    func logID(ofSeries index: UInt32) -> UInt32 { logIDs[Int(index)] }
+
+    func logSeries(_ id: UInt32) -> (labels: SeriesLabels, group: UInt32) {
+        guard let entry = logEntries[Int(id)] else { return (SeriesLabels(name: .empty, labels: []), 0) }
+        return (entry.labels, entry.group)
+    }
+
+    // MARK: Keys
+
+    private func group(of key: GroupKey) -> UInt32 {
+        if let known = indexByKey[key] { return known }
+        let index: UInt32
+        if let free = freeGroups.popLast() {
+            index = free
+            keys[Int(free)] = key
+        } else {
+            index = UInt32(keys.count)
+            keys.append(key)
+        }
+        indexByKey[key] = index
+        return index
+    }
+
+    private func key(of row: some ExpressionRow, _ labels: SeriesLabels) -> GroupKey {
+        switch plan.grouping {
+        case .by(let columns):
+            GroupKey(columns.map { GroupDirectory.cell($0.expression.value(row)) })
+        case .without(let left):
+            GroupKey(labels.labels.filter { !left.contains($0.name) }.map { .label($0) })
+        }
+    }
+
+    private static func cell(_ value: Value) -> KeyCell {
+        switch value {
+        case .null: .missing
+        case .text(let text): .text(text)
+        case .number(let number): .number(number)
+        case .boolean(let flag): .number(flag ? 1 : 0)
+        }
+    }
+
+    // MARK: Rows
+
+    /// The group of each row of a batch; `UInt32.max` for rows the query does not want.
+    func resolve(_ batch: SampleBatch, into groups: UnsafeMutablePointer<UInt32>) {
+        let count = batch.count
+        let ids = batch.series
+        let table = groupOfSeries
+        for row in 0..<count {
+            let id = ids[row]
+            groups[row] = id == SampleBatch.overLimit ? GroupDirectory.filtered : table[Int(id)]
+        }
+        if let rowFilter {
+            for row in 0..<count where groups[row] != GroupDirectory.filtered {
+                if !rowFilter.isTrue(batch, row) { groups[row] = GroupDirectory.filtered }
+            }
+        }
+        guard keysDifferByRow else { return }
+        for row in 0..<count where groups[row] != GroupDirectory.filtered {
+            groups[row] = group(of: key(of: BatchRow(batch, row, series, context), labels(ofSeries: ids[row])))
+        }
+    }
+
+    var byteCount: Int {
+        capacity * 4 + keys.capacity * MemoryLayout<GroupKey?>.stride + keys.count * 48
+            + logEntries.capacity * MemoryLayout<LogEntry?>.stride
+    }
+}

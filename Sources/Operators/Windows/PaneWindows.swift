@@ -1,0 +1,347 @@
+import StreamEngine
+
+/// Tumbling and sliding windows of one query over one partition, computed from panes (SEMANTICS §2, §3).
+///
+/// A sample updates one pane whatever the overlap. The watermark *before* a sample decides on it; the sample that makes
+/// the watermark reach a window's end + allowed lateness freezes that window at once, as a `WindowPartial` that later
+/// samples cannot touch, even where they share a pane. Everything here depends on the partition's record order only: where a
+/// batch is cut makes no difference.
+public final class PaneWindows: WindowOperator {
+    private static let filtered = UInt32.max
+
+    public private(set) var ledger = QueryLedger()
+    public private(set) var frozenThrough: Int64?
+
+    let plan: QueryPlan
+    let window: WindowSpec
+    let groups: GroupDirectory
+    private let inputs: InputEvaluator
+
+    /// Open panes by index, and their indices in order.
+    private var panes: [Int64: Pane] = [:]
+    private var paneOrder: [Int64] = []
+    private var activePanes: [Pane] = []
+    private var spareBuffers: [RowBuffer] = []
+
+    private var frozen: [WindowPartial] = []
+    private var late: [LateSample] = []
+    /// Windows up to here are frozen by this partition's own watermark (not by an emission that did not wait for it).
+    private var ownFrozenThrough: Int64?
+    private var maxTimestampMs = Int64.min
+    /// The event time that freezes the next window; `Int64.min` before the first sample.
+    private var nextFreezeMs = Int64.min
+
+    private var rowGroups: UnsafeMutablePointer<UInt32>
+    private var rowGroupCapacity = 4096
+    private var slotOfGroup: [Int32] = []
+
+    /// Windows of `plan` over one partition.
+    public init(plan: QueryPlan, partition: PartitionID, series: SeriesDictionary) {
+        self.plan = plan
+        window = plan.window
+        groups = GroupDirectory(plan: plan, partition: partition, series: series)
+        inputs = InputEvaluator(plan: plan, partition: partition, series: series)
+        rowGroups = .allocate(capacity: rowGroupCapacity)
+    }
+
+    deinit {
+        rowGroups.deallocate()
+    }
+
+    // MARK: Series
+
+    public func add(series: [UInt32]) {
+        groups.add(series: series)
+        inputs.add(series: series)
+    }
+
+    public func forget(series: [UInt32]) {
+        groups.forget(series: series)
+        // A group may go only when no window holds it. Windows waiting to be taken do; open panes are younger than the
+        // horizon of forgetting, which is at least a window and its lateness.
+        if frozen.isEmpty { groups.recycle(keeping: panes.values.lazy.flatMap { $0.groups }) }
+    }
+
+    public func key(of group: UInt32) -> GroupKey { groups.key(of: group) }
+    public var groupBound: Int { groups.bound }
+    public var groupGeneration: Int { groups.generation }
+    public func logSeries(_ series: UInt32) -> (labels: SeriesLabels, group: UInt32) { groups.logSeries(series) }
+
+    // MARK: Samples
+
+    public func process(_ batch: SampleBatch) {
+        let count = batch.count
+        guard count > 0 else { return }
+        resolveGroups(batch)
+        var row = 0
+        while row < count {
+            row = scan(batch, from: row)
+            flushActivePanes(batch)
+            if maxTimestampMs >= nextFreezeMs { advanceWatermark() }
+        }
+        releaseActivePanes()
+    }
+
+    /// The group of each row, `filtered` for those the query does not want.
+    private func resolveGroups(_ batch: SampleBatch) {
+        let count = batch.count
+        if count > rowGroupCapacity {
+            rowGroups.deallocate()
+            rowGroupCapacity = count * 2
+            rowGroups = .allocate(capacity: rowGroupCapacity)
+        }
+        groups.resolve(batch, into: rowGroups)
+    }
+
+    /// Takes rows up to and with the one that makes the watermark freeze a window; gives the next row.
+    private func scan(_ batch: SampleBatch, from start: Int) -> Int {
+        let count = batch.count
+        let timestamps = batch.timestamps
+        let values = batch.values
+        let series = batch.series
+        let mayBeStale = batch.staleCount > 0
+        let freezeAt = nextFreezeMs
+        var maxTimestamp = maxTimestampMs
+        var pane: Pane?
+        var buffer: RowBuffer?
+        var low = Int64.max
+        var high = Int64.min
+        var isPartlyLate = false
+        var decoded = 0
+        var filtered = 0
+        var aggregated = 0
+        var row = start
+        while row < count {
+            let time = timestamps[row]
+            let group = rowGroups[row]
+            if mayBeStale && values[row].bitPattern == SampleBatch.staleBits {
+                // Ends a series: moves the watermark, enters nothing.
+            } else {
+                decoded &+= 1
+                if group == PaneWindows.filtered {
+                    if series[row] == SampleBatch.overLimit {
+                        ledger.limitDrops += 1
+                    } else {
+                        filtered &+= 1
+                    }
+                } else {
+                    if time < low || time >= high {
+                        pane = openPane(for: time)
+                        if let pane {
+                            buffer = lend(to: pane)
+                            low = pane.startMs
+                            high = pane.endMs
+                            isPartlyLate = window.oldestWindow(ofPane: pane.index) <= frozenThrough ?? .min
+                        } else {
+                            noteLate(batch, row: row, maxTimestampMs: maxTimestamp)
+                            low = .max
+                            high = .min
+                        }
+                    }
+                    if let pane, let buffer {
+                        aggregated &+= 1
+                        if isPartlyLate { ledger.partlyLate += 1 }
+                        buffer.append(
+                            group: group, row: UInt32(truncatingIfNeeded: row), value: values[row], timestampMs: time)
+                        if buffer.isFull { flush(pane, batch) }
+                    }
+                }
+            }
+            row &+= 1
+            if time > maxTimestamp {
+                maxTimestamp = time
+                if time >= freezeAt { break }
+            }
+        }
+        maxTimestampMs = maxTimestamp
+        ledger.decoded += decoded
+        ledger.filtered += filtered
+        ledger.aggregated += aggregated
+        return row
+    }
+
+    /// The pane of a time, or nil when every window that contains it is frozen.
+    private func openPane(for timestampMs: Int64) -> Pane? {
+        let index = window.pane(of: timestampMs)
+        if let pane = panes[index] { return pane }
+        if let frozenThrough, window.newestWindow(ofPane: index) <= frozenThrough { return nil }
+        let pane = Pane(
+            index: index, window: window, columns: plan.states.map { $0.kind.make() },
+            logs: plan.logs.map { _ in SampleLog() })
+        panes[index] = pane
+        let place = paneOrder.lastIndex { $0 < index }.map { $0 + 1 } ?? 0
+        paneOrder.insert(index, at: place)
+        return pane
+    }
+
+    private func noteLate(_ batch: SampleBatch, row: Int, maxTimestampMs: Int64) {
+        ledger.late += 1
+        let time = batch.timestamps[row]
+        let newest = window.newestWindow(ofPane: window.pane(of: time))
+        if newest > ownFrozenThrough ?? .min { ledger.lateAfterIdle += 1 }
+        guard plan.keepsLateSamples else { return }
+        let position = batch.position(of: row)
+        let end = window.endMs(newest)
+        late.append(
+            LateSample(
+                offset: position.offset, line: position.line, timestampMs: time, value: batch.values[row],
+                labels: groups.labels(ofSeries: batch.series[row]), windowEndMs: end,
+                latenessMs: max(0, maxTimestampMs - plan.delayMs - end - plan.latenessMs)))
+    }
+
+    // MARK: Rows into panes
+
+    private func lend(to pane: Pane) -> RowBuffer {
+        if let buffer = pane.pending { return buffer }
+        let buffer = spareBuffers.popLast() ?? RowBuffer()
+        pane.pending = buffer
+        activePanes.append(pane)
+        return buffer
+    }
+
+    private func flushActivePanes(_ batch: SampleBatch) {
+        for pane in activePanes { flush(pane, batch) }
+    }
+
+    private func releaseActivePanes() {
+        for pane in activePanes {
+            if let buffer = pane.pending { spareBuffers.append(buffer) }
+            pane.pending = nil
+        }
+        activePanes.removeAll(keepingCapacity: true)
+    }
+
+    private func flush(_ pane: Pane, _ batch: SampleBatch) {
+        guard let rows = pane.pending, rows.count > 0 else { return }
+        pane.grow(to: groups.bound)
+        pane.mark(UnsafeBufferPointer(start: rows.groups, count: rows.count), trackChanges: plan.tracksChanges)
+        inputs.update(pane.columns, rows: rows, batch: batch)
+        if !pane.logs.isEmpty { inputs.append(to: pane.logs, rows: rows, batch: batch, directory: groups) }
+        rows.clear()
+    }
+
+    // MARK: Watermark
+
+    private func advanceWatermark() {
+        let watermark = maxTimestampMs - plan.delayMs
+        guard !plan.neverCloses else {
+            nextFreezeMs = .max
+            return
+        }
+        let closed = window.newestClosed(watermarkMs: watermark, latenessMs: plan.latenessMs)
+        ownFrozenThrough = max(closed, ownFrozenThrough ?? .min)
+        freeze(through: closed)
+        nextFreezeMs = window.endMs(closed + 1) + plan.latenessMs + plan.delayMs
+    }
+
+    public func freeze(through newest: Int64) {
+        guard newest > frozenThrough ?? .min else { return }
+        var next = frozenThrough.map { $0 + 1 } ?? .min
+        while let candidate = oldestWindowWithData(from: next), candidate <= newest {
+            frozen.append(partial(of: candidate, closing: true))
+            next = candidate + 1
+        }
+        frozenThrough = newest
+        while let first = paneOrder.first, let pane = panes[first], pane.newestWindow <= newest {
+            panes[first] = nil
+            paneOrder.removeFirst()
+        }
+    }
+
+    /// The oldest window not before `first` that overlaps an open pane.
+    private func oldestWindowWithData(from first: Int64) -> Int64? {
+        var best: Int64?
+        for index in paneOrder {
+            let newest = window.newestWindow(ofPane: index)
+            guard newest >= first else { continue }
+            let oldest = max(first, window.oldestWindow(ofPane: index))
+            best = min(best ?? oldest, oldest)
+            // Panes are in order, so no later one has an older window.
+            break
+        }
+        return best
+    }
+
+    public func takeFrozen() -> [WindowPartial] {
+        defer { frozen = [] }
+        return frozen
+    }
+
+    public func takeLate() -> [LateSample] {
+        defer { late = [] }
+        return late
+    }
+
+    public var newestOpenWindow: Int64? {
+        guard let last = paneOrder.last else { return nil }
+        return window.newestWindow(ofPane: last)
+    }
+
+    public var oldestOpenWindow: Int64? { oldestWindowWithData(from: frozenThrough.map { $0 + 1 } ?? .min) }
+
+    public func snapshotOpen(all: Bool) -> [WindowPartial] {
+        var windows: Set<Int64> = []
+        for index in paneOrder {
+            guard let pane = panes[index], all || !pane.changed.isEmpty else { continue }
+            let oldest = max(window.oldestWindow(ofPane: index), frozenThrough.map { $0 + 1 } ?? .min)
+            guard oldest <= pane.newestWindow else { continue }
+            windows.formUnion(oldest...pane.newestWindow)
+        }
+        let partials = windows.sorted().map { partial(of: $0, closing: false) }
+        for pane in panes.values { pane.clearChanged() }
+        return partials
+    }
+
+    public var stateBytes: Int {
+        panes.values.reduce(groups.byteCount) { $0 + $1.byteCount }
+            + frozen.reduce(0) { $0 + $1.columns.reduce(0) { $0 + $1.byteCount } }
+    }
+
+    /// One window's contribution: its panes merged in time order.
+    private func partial(of number: Int64, closing: Bool) -> WindowPartial {
+        let range = window.panes(of: number)
+        let open = paneOrder.filter { range.contains($0) }.compactMap { panes[$0] }
+        let logs = (0..<plan.logs.count).map { log in open.map { ($0.logs[log], $0.logs[log].count) } }
+        var changed: [UInt32] = []
+        if plan.tracksChanges {
+            changed = open.count == 1 ? open[0].changed : Array(Set(open.flatMap { $0.changed }))
+        }
+        if closing, window.panesPerWindow == 1, let pane = open.first {
+            // The pane belongs to this window alone: it becomes the partial.
+            return WindowPartial(
+                window: number, groups: pane.groups, columns: pane.columns, indexedByGroup: true, logs: logs,
+                changed: changed)
+        }
+        return merged(open, window: number, logs: logs, changed: changed)
+    }
+
+    private func merged(
+        _ open: [Pane], window number: Int64, logs: [[(log: SampleLog, count: Int)]], changed: [UInt32]
+    ) -> WindowPartial {
+        if slotOfGroup.count < groups.bound {
+            slotOfGroup.append(contentsOf: repeatElement(-1, count: groups.bound - slotOfGroup.count))
+        }
+        var members: [UInt32] = []
+        for pane in open {
+            for group in pane.groups where slotOfGroup[Int(group)] < 0 {
+                slotOfGroup[Int(group)] = Int32(members.count)
+                members.append(group)
+            }
+        }
+        let columns = plan.states.map { $0.kind.make() }
+        for column in columns { column.grow(to: members.count) }
+        for pane in open {
+            let targets = pane.groups.map { UInt32(slotOfGroup[Int($0)]) }
+            pane.groups.withUnsafeBufferPointer { sources in
+                targets.withUnsafeBufferPointer { targets in
+                    for (target, source) in zip(columns, pane.columns) {
+                        target.merge(source, sources: sources, targets: targets)
+                    }
+                }
+            }
+        }
+        for group in members { slotOfGroup[Int(group)] = -1 }
+        return WindowPartial(
+            window: number, groups: members, columns: columns, indexedByGroup: false, logs: logs, changed: changed)
+    }
+}

@@ -1,0 +1,297 @@
+import Platform
+
+/// How a job is driven, beside its definition.
+public struct ExecutionOptions: Sendable {
+    /// Data-plane threads.
+    public var workers = 1
+    /// Input bytes a task takes in one slice.
+    public var sliceBytes = 1 << 20
+    /// Leave windows open that the end of input alone would close.
+    public var keepOpen = false
+    /// Event time may pass this many times as fast as the clock; nil: as fast as possible.
+    public var speed: Double?
+    /// Windows that start earlier are computed but not shown (`--from` warms up), ms.
+    public var firstWindowStartMs = Int64.min
+    /// 128 random bits in hexadecimal: the incarnation of SEMANTICS §5.
+    public var incarnation = ""
+
+    public init() {}
+}
+
+/// A partition task handed to a data-plane thread.
+///
+/// Unchecked: between two barriers exactly one thread touches a task (`WorkerPool.run` gives each index to one thread, and
+/// returns when all are done), and the coordinator touches tasks only between barriers.
+private struct Handed: @unchecked Sendable {
+    let tasks: [PartitionTask]
+    let latestTimestampMs: (Int64?) -> Int64
+}
+
+/// Runs a compiled job over partitions: slices of work on the data-plane threads, then, at the barrier, emission and epochs
+/// on the coordinator's. `replay` and `run` differ only in where partitions come from and end (SEMANTICS §7).
+public final class JobExecution {
+    public let job: CompiledJob
+    let options: ExecutionOptions
+    let clock: any Clock
+    var sources: [SourceExecution] = []
+    private let outputs: JobOutputs
+    private let pool: WorkerPool
+    private let makeOperator: (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
+    private let startNs: Int64
+    private(set) var epoch = 0
+    private var lastTriggerNs: Int64
+    private var dirty = false
+    private var lastWork = TriggerWork()
+    /// Called after each trigger with what it did.
+    public var onProgress: ((QueryProgress) -> Void)?
+
+    /// Records behind the brokers' ends, for progress (live only).
+    var lag: (() -> Int64?)?
+    /// The wall-clock decisions taken so far (SEMANTICS §3), in the order taken.
+    public private(set) var decisions: [Decision] = []
+
+    /// Rows and records since the last trigger.
+    private struct TriggerWork {
+        var rows = 0
+        var samples = 0
+    }
+
+    /// An execution of `job`, writing to `outputs`.
+    public init(
+        job: CompiledJob, outputs: JobOutputs, options: ExecutionOptions, clock: any Clock,
+        makeOperator: @escaping (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
+    ) {
+        self.job = job
+        self.outputs = outputs
+        self.options = options
+        self.clock = clock
+        self.makeOperator = makeOperator
+        pool = WorkerPool(width: options.workers)
+        startNs = clock.monotonicNs()
+        lastTriggerNs = startNs
+        for source in job.definition.sources {
+            let plans = job.queries.enumerated().filter { $0.element.source == source.name }
+            guard !plans.isEmpty else { continue }
+            let execution = SourceExecution(
+                definition: source, plans: plans.map { (index: $0.offset, plan: $0.element) })
+            for entry in execution.emitters { entry.emitter.firstWindowStartMs = options.firstWindowStartMs }
+            sources.append(execution)
+        }
+    }
+
+    // MARK: Partitions
+
+    /// Adds partitions of a source.
+    func add(_ readers: [any PartitionReader], to source: SourceExecution) throws(JobFailure) {
+        guard let format = job.formats[source.definition.name] else {
+            throw JobFailure("source \(source.definition.name) has no format")
+        }
+        let limits = job.decodeLimits(of: source.definition)
+        let taskOptions = job.taskOptions(of: source.definition)
+        for reader in readers {
+            source.add(
+                PartitionTask(
+                    reader: reader, decoder: format.makeDecoder(limits: limits), options: taskOptions,
+                    makeOperators: { id, series in source.emitters.map { makeOperator($0.emitter.plan, id, series) } }))
+        }
+    }
+
+    // MARK: A slice
+
+    /// Processes a slice of these tasks on all threads, then collects what came of it: rows closed, late and bad records.
+    func slice(_ tasks: [(source: SourceExecution, task: PartitionTask)]) throws {
+        guard !tasks.isEmpty else { return }
+        let before = tasks.reduce(0) { $0 + $1.task.ledger.samples }
+        let bytes = options.sliceBytes
+        let perSource = Dictionary(grouping: tasks, by: { $0.source.definition.name })
+        for (_, group) in perSource {
+            let handed = Handed(tasks: group.map(\.task), latestTimestampMs: futureLimit(of: group[0].source))
+            pool.run(handed.tasks.count) { index in
+                handed.tasks[index].process(maxBytes: bytes, latestTimestampMs: handed.latestTimestampMs)
+            }
+        }
+        for (source, task) in tasks {
+            if let failure = task.failure { throw JobFailure("\(task.id): \(failure)") }
+            try checkLimits(task, source)
+            try writeBadRecords(task)
+        }
+        lastWork.samples += tasks.reduce(0) { $0 + $1.task.ledger.samples } - before
+        if tasks.contains(where: { $0.task.advanced }) { dirty = true }
+    }
+
+    /// Where `maxFutureSkew` is measured from: the live clock; a replay refuses nothing.
+    var futureSkewFromClock = false
+
+    private func futureLimit(of source: SourceExecution) -> (Int64?) -> Int64 {
+        guard futureSkewFromClock, let skew = source.definition.watermark.maxFutureSkewMs else { return { _ in .max } }
+        let limit = clock.wallMs() + skew
+        return { _ in limit }
+    }
+
+    private func checkLimits(_ task: PartitionTask, _ source: SourceExecution) throws(JobFailure) {
+        guard job.definition.limits.onLimit == .fail, let refused = task.series.refused else { return }
+        throw JobFailure(LimitMessage.tooManySeries(task, refused: refused))
+    }
+
+    private func writeBadRecords(_ task: PartitionTask) throws {
+        let bad = task.takeBadRecords()
+        guard !bad.isEmpty else { return }
+        if job.definition.onBadRecord == .fail, let first = bad.first {
+            throw JobFailure(
+                """
+                \(task.id)@\(first.offset) line \(first.line): \(first.reason.rawValue): \(first.detail) (the job says \
+                onBadRecord: fail; deadLetter keeps such records aside and goes on)
+                """)
+        }
+        guard let sink = outputs.deadLetter else { return }
+        let documents = bad.map { outputs.encodeDeadLetter(task.id, $0) }
+        try sink.write(DocumentBatch(documents: documents), info(query: "", watermarkMs: task.watermarkMs))
+    }
+
+    // MARK: Emission
+
+    private var token: EpochToken { EpochToken(incarnation: options.incarnation, number: epoch) }
+
+    private func info(query: String, watermarkMs: Int64?) -> EmissionInfo {
+        EmissionInfo(job: job.definition.name, query: query, epoch: token, watermarkMs: watermarkMs)
+    }
+
+    private func write(_ rows: RowBatch, query index: Int, _ source: SourceExecution) throws {
+        lastWork.rows += rows.rowCount
+        let info = info(query: job.queries[index].name, watermarkMs: source.watermarkMs)
+        for sink in outputs.queries[index].sinks { try sink.write(rows, info) }
+    }
+
+    /// Emits what is closed; with `trigger` also the rows of update and complete mode.
+    func emit(trigger: Bool) throws {
+        for source in sources {
+            try source.emit(trigger: trigger) { try write($1, query: $0, source) }
+            try writeLate(source)
+        }
+    }
+
+    /// Partition-local queries of a live run.
+    func emitLocal() throws {
+        for source in sources { try source.emitLocal { try write($1, query: $0, source) } }
+    }
+
+    /// The end of input closes what is left.
+    func emitAtEnd(keepOpen: Bool) throws {
+        for source in sources {
+            try source.emitAtEnd(keepOpen: keepOpen) { try write($1, query: $0, source) }
+            try writeLate(source)
+        }
+    }
+
+    private func writeLate(_ source: SourceExecution) throws {
+        for (place, entry) in source.emitters.enumerated() {
+            guard let sink = outputs.queries[entry.index].late else { continue }
+            let query = entry.emitter.plan.name
+            for task in source.tasks {
+                let late = task.operators[place].takeLate()
+                guard !late.isEmpty else { continue }
+                let documents = late.map { outputs.encodeLate(query, task.id, $0) }
+                try sink.write(DocumentBatch(documents: documents), info(query: query, watermarkMs: task.watermarkMs))
+            }
+        }
+    }
+
+    // MARK: Epochs
+
+    /// The trigger's interval, ns; 0 for as fast as possible.
+    var triggerNs: Int64 {
+        if case .interval(let ms) = job.definition.trigger { return ms * 1_000_000 }
+        return 1_000_000_000
+    }
+
+    /// When the next trigger is due, monotonic ns.
+    var nextTriggerNs: Int64 { lastTriggerNs + triggerNs }
+
+    /// Whether anything happened that an epoch must make durable.
+    var hasNews: Bool { dirty || lastWork.rows > 0 }
+
+    /// Records a decision of the wall clock. The epoch that holds it is committed even if no offset moved.
+    func record(_ decision: Decision) {
+        decisions.append(decision)
+        dirty = true
+    }
+
+    /// Ends an epoch: every sink prepares, then `decide` commits, then every sink publishes.
+    func commitEpoch(decide: () throws -> Void = {}) throws {
+        let nowNs = clock.monotonicNs()
+        let epochStartNs = lastTriggerNs
+        lastTriggerNs = nowNs
+        guard hasNews else { return }
+        for sink in outputs.all { try sink.prepare(token) }
+        try decide()
+        for sink in outputs.all { try sink.publish(token) }
+        epoch += 1
+        dirty = false
+        if let onProgress { onProgress(progress(sinceNs: epochStartNs, commitStartNs: nowNs)) }
+        lastWork = TriggerWork()
+        try checkStateBytes()
+    }
+
+    private func checkStateBytes() throws(JobFailure) {
+        guard let limit = job.definition.limits.maxStateBytes else { return }
+        let bytes = stateBytes
+        guard bytes > limit else { return }
+        throw JobFailure(
+            """
+            state holds \(bytes) bytes, more than limits.maxStateBytes (\(limit)): fewer groups (`groupBy`), a smaller \
+            window or a shorter `allowedLateness` need less; `stream-job explain` shows the bytes of each
+            """)
+    }
+
+    /// Bytes of window state in memory.
+    var stateBytes: Int64 {
+        sources.reduce(0) { total, source in
+            total
+                + source.tasks.reduce(0) { $0 + $1.operators.reduce(0) { $0 + Int64($1.stateBytes) } }
+                + source.emitters.reduce(0) { $0 + Int64($1.emitter.pendingBytes) }
+        }
+    }
+
+    private func progress(sinceNs: Int64, commitStartNs: Int64) -> QueryProgress {
+        let nowNs = clock.monotonicNs()
+        let seconds = max(Double(nowNs - sinceNs) / 1e9, 1e-9)
+        return QueryProgress(
+            epoch: epoch - 1, samples: lastWork.samples, samplesPerSecond: Double(lastWork.samples) / seconds,
+            rows: lastWork.rows, commitMs: Double(nowNs - commitStartNs) / 1e6,
+            lag: lag?(),
+            late: sources.reduce(0) { $0 + $1.lateCount }, bad: sources.reduce(0) { $0 + $1.badCount },
+            sources: sources.map { $0.progress(nowMs: futureSkewFromClock ? clock.wallMs() : nil) })
+    }
+
+    // MARK: The end
+
+    /// Closes every sink and frees the threads.
+    func close() throws {
+        pool.stop()
+        for source in sources { for task in source.tasks { task.reader.close() } }
+        for sink in outputs.all { try sink.close() }
+    }
+
+    /// The balance so far.
+    public func summary() -> JobSummary {
+        var summary = JobSummary()
+        summary.job = job.definition.name
+        summary.epochs = epoch
+        summary.seconds = Double(clock.monotonicNs() - startNs) / 1e9
+        summary.peakRSSBytes = ProcessMemory.peakRSSBytes()
+        summary.closedByEnd = sources.reduce(0) { $0 + $1.closedByEnd }
+        for (index, plan) in job.queries.enumerated() {
+            for source in sources {
+                guard let place = source.emitters.firstIndex(where: { $0.index == index }) else { continue }
+                summary.queries.append(
+                    JobSummary.Query(
+                        name: plan.name, ledger: source.ledger(place), rows: source.emitters[place].emitter.rowsOut))
+            }
+        }
+        summary.partitions = sources.flatMap(\.partitionSummaries)
+        for sink in outputs.all where !summary.outputs.contains(where: { $0.description == sink.description }) {
+            summary.outputs.append((sink.description, sink.written))
+        }
+        return summary
+    }
+}

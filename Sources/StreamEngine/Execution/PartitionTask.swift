@@ -1,0 +1,160 @@
+/// What a task checks and keeps for its partition.
+public struct TaskOptions: Sendable {
+    /// Subtracted from the largest event time: the watermark's delay.
+    public var delayMs: Int64
+    /// Series unseen for so long are forgotten; at least a window with its lateness and delay.
+    public var keyTTLMs: Int64
+    public var maxSeries: Int
+    /// Keep bad records for the dead letters (else they are only counted).
+    public var keepsBadRecords: Bool
+
+    /// What a task checks and keeps.
+    public init(delayMs: Int64, keyTTLMs: Int64, maxSeries: Int, keepsBadRecords: Bool) {
+        self.delayMs = delayMs
+        self.keyTTLMs = keyTTLMs
+        self.maxSeries = maxSeries
+        self.keepsBadRecords = keepsBadRecords
+    }
+}
+
+/// The unit of everything (DESIGN §1): one partition's decoding, watermark and window state for all queries of its
+/// source. Shares nothing; used by one thread at a time.
+public final class PartitionTask {
+    public let id: PartitionID
+    public let reader: any PartitionReader
+    public let series: SeriesDictionary
+    /// One for each query of the source, in the job's order.
+    public private(set) var operators: [any WindowOperator] = []
+    public private(set) var ledger = PartitionLedger()
+    /// Largest event time decoded, staleness markers included; nil before the first.
+    public private(set) var maxTimestampMs: Int64?
+    /// What the last read came back with.
+    public private(set) var outcome = ReadOutcome.nothingYet
+    /// The offset after the last record processed; nil before the first. For files, counted in lines.
+    public private(set) var nextOffset: Int64?
+    /// Records were handed over by the last `process`.
+    public private(set) var advanced = false
+    /// Why the task cannot go on.
+    public private(set) var failure: (any Error)?
+
+    private let decoder: any RecordDecoder
+    private let batch = SampleBatch(capacity: 8192)
+    private let options: TaskOptions
+    private var badRecords: [BadRecord] = []
+    private var lastSweepMs = Int64.min
+
+    /// Rows gathered before the operators are called.
+    private static let rowsPerCall = 4096
+
+    /// A task that reads `reader`; `makeOperators` builds the window operators over its series.
+    public init(
+        reader: any PartitionReader, decoder: any RecordDecoder, options: TaskOptions,
+        makeOperators: (PartitionID, SeriesDictionary) -> [any WindowOperator]
+    ) {
+        id = reader.id
+        self.reader = reader
+        self.decoder = decoder
+        self.options = options
+        series = SeriesDictionary(maxSeries: options.maxSeries)
+        operators = makeOperators(reader.id, series)
+        series.onFull = { [unowned self] in self.makeRoom() }
+    }
+
+    /// The partition's watermark; nil before the first sample.
+    public var watermarkMs: Int64? { maxTimestampMs.map { $0 - options.delayMs } }
+
+    /// Whether the input is over for good.
+    public var hasEnded: Bool {
+        if case .endOfInput = outcome { return true }
+        return false
+    }
+
+    /// Reads and processes about `maxBytes` bytes. Samples later than `latestTimestampMs` are refused; the closure is
+    /// given the record's own timestamp.
+    public func process(maxBytes: Int, latestTimestampMs: (Int64?) -> Int64) {
+        advanced = false
+        guard failure == nil, !hasEnded else { return }
+        sweepIfDue()
+        do {
+            outcome = try reader.read(maxBytes: maxBytes) { record in
+                advanced = true
+                nextOffset = record.offset + 1
+                decoder.decode(
+                    record, latestTimestampMs: latestTimestampMs(record.timestampMs), series: series, into: batch)
+                if batch.count >= PartitionTask.rowsPerCall || batch.bad.count >= 256 { flush() }
+            }
+        } catch {
+            failure = error
+        }
+        flush()
+    }
+
+    /// Bad records since the last call, in record order.
+    public func takeBadRecords() -> [BadRecord] {
+        defer { badRecords = [] }
+        return badRecords
+    }
+
+    /// Hands what is decoded to the operators.
+    private func flush() {
+        let new = series.takeNewIndices()
+        if !new.isEmpty { for op in operators { op.add(series: new) } }
+        for op in operators { op.process(batch) }
+        noteSeen()
+        ledger.records += batch.records
+        ledger.staleMarkers += batch.staleCount
+        ledger.decoded += batch.count - batch.staleCount
+        if !batch.bad.isEmpty { noteBad() }
+        batch.clear()
+    }
+
+    private func noteSeen() {
+        let count = batch.count
+        guard count > 0 else { return }
+        let lastSeen = series.lastSeenMs
+        var newest = maxTimestampMs ?? .min
+        for row in 0..<count {
+            let time = batch.timestamps[row]
+            let id = batch.series[row]
+            if id != SampleBatch.overLimit, lastSeen[Int(id)] < time { lastSeen[Int(id)] = time }
+            if time > newest { newest = time }
+        }
+        maxTimestampMs = newest
+    }
+
+    private func noteBad() {
+        for record in batch.bad {
+            if record.reason == .futureTimestamp {
+                ledger.future += 1
+            } else {
+                ledger.bad += 1
+                ledger.badByReason[record.reason, default: 0] += 1
+            }
+        }
+        if options.keepsBadRecords { badRecords.append(contentsOf: batch.bad) }
+    }
+
+    /// Forgets old series from time to time. What a window holds is never older than the horizon.
+    private func sweepIfDue() {
+        guard let watermarkMs else { return }
+        if lastSweepMs == .min { lastSweepMs = watermarkMs }
+        guard watermarkMs - lastSweepMs >= options.keyTTLMs / 8 else { return }
+        sweep(watermarkMs)
+    }
+
+    private func sweep(_ watermarkMs: Int64) {
+        lastSweepMs = watermarkMs
+        let gone = series.forget(lastSeenBefore: watermarkMs - options.keyTTLMs)
+        guard !gone.isEmpty else { return }
+        for op in operators { op.forget(series: gone) }
+    }
+
+    /// The dictionary is full: what is decoded so far is processed, and what is old enough at this very record is
+    /// forgotten, so that which series are dropped depends on the partition's record order alone.
+    private func makeRoom() {
+        let run = batch.runs.last
+        flush()
+        if let run { batch.beginRun(offset: run.offset, linesAreRecords: run.linesAreRecords) }
+        if let watermarkMs { sweep(watermarkMs) }
+    }
+}

@@ -1,0 +1,233 @@
+/// A key that came from two partitions of a source that says each key has one.
+struct SplitKeyError: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// Puts the partitions' contributions to each window together and turns windows into rows, in the order of SEMANTICS §4:
+/// window end, window start, key. One for each query, used by the coordinator at the barrier.
+final class QueryEmitter {
+    let plan: QueryPlan
+    private let evaluator: WindowEvaluator
+    private let builder: RowBuilder
+    private var keys = OrderedDirectory<GroupKey>()
+    private var series = OrderedDirectory<GroupedSeries>()
+    /// Contributions not emitted yet, by window; each list in task order.
+    private var pending: [Int64: [Contribution]] = [:]
+    private var maps: [PartitionID: LocalMap] = [:]
+    /// Which partition holds each key, for partition-local queries.
+    private var owners: [UInt32: PartitionID] = [:]
+    /// The newest window emitted for good.
+    private(set) var emittedThrough: Int64?
+    private(set) var rowsOut = 0
+    private var lastForgottenMs = Int64.min
+    /// Windows that start earlier are left out: `replay --from` warms up before it.
+    var firstWindowStartMs = Int64.min
+
+    /// One operator's local indices in terms of the directories.
+    private struct LocalMap {
+        var generation: Int
+        var keys: [UInt32] = []
+        var series: [UInt32] = []
+    }
+
+    init(plan: QueryPlan) {
+        self.plan = plan
+        evaluator = WindowEvaluator(plan: plan)
+        builder = RowBuilder(plan: plan)
+    }
+
+    // MARK: Taking contributions
+
+    /// Takes what the operators froze; they stand in partition order.
+    func collect(_ operators: [(id: PartitionID, windows: any WindowOperator)]) throws(SplitKeyError) {
+        for (task, op) in operators.enumerated() {
+            for partial in op.windows.takeFrozen() {
+                let taken = try contribution(partial, of: op.windows, id: op.id, task: task)
+                insert(taken, into: &pending)
+            }
+        }
+    }
+
+    private func insert(_ new: Contribution, into windows: inout [Int64: [Contribution]]) {
+        var list = windows[new.partial.window] ?? []
+        list.insert(new, at: list.firstIndex { $0.task > new.task } ?? list.count)
+        windows[new.partial.window] = list
+    }
+
+    private func contribution(
+        _ partial: WindowPartial, of op: any WindowOperator, id: PartitionID, task: Int
+    ) throws(SplitKeyError) -> Contribution {
+        var map = maps[id] ?? LocalMap(generation: op.groupGeneration)
+        if map.generation != op.groupGeneration { map = LocalMap(generation: op.groupGeneration) }
+        if map.keys.count < op.groupBound {
+            map.keys.append(contentsOf: repeatElement(.max, count: op.groupBound - map.keys.count))
+        }
+        let end = plan.window.endMs(partial.window)
+        var groupKeys: [UInt32] = []
+        groupKeys.reserveCapacity(partial.groups.count)
+        for group in partial.groups { groupKeys.append(key(of: group, op, &map)) }
+        keys.touch(groupKeys, endMs: end)
+        let logs = partial.logs.map { panes in
+            panes.map { pane in
+                let samples = pane.log.sortedPrefix(pane.count)
+                let ids = samples.series.map { directorySeries(of: $0, op, &map) }
+                series.touch(ids, endMs: end)
+                return PaneSamples(samples: samples, series: ids)
+            }
+        }
+        maps[id] = map
+        if plan.isPartitionLocal {
+            for key in groupKeys {
+                if let owner = owners[key], owner != id { throw splitKey(key, owner, id) }
+                owners[key] = id
+            }
+        }
+        return Contribution(task: task, partial: partial, keys: groupKeys, logs: logs)
+    }
+
+    private func key(of group: UInt32, _ op: any WindowOperator, _ map: inout LocalMap) -> UInt32 {
+        if map.keys[Int(group)] == .max { map.keys[Int(group)] = keys.index(of: op.key(of: group)) }
+        return map.keys[Int(group)]
+    }
+
+    private func directorySeries(of local: UInt32, _ op: any WindowOperator, _ map: inout LocalMap) -> UInt32 {
+        if map.series.count <= Int(local) {
+            map.series.append(contentsOf: repeatElement(.max, count: Int(local) + 1 - map.series.count))
+        }
+        if map.series[Int(local)] == .max {
+            let known = op.logSeries(local)
+            map.series[Int(local)] = series.index(
+                of: GroupedSeries(labels: known.labels, key: key(of: known.group, op, &map)))
+        }
+        return map.series[Int(local)]
+    }
+
+    private func splitKey(_ key: UInt32, _ a: PartitionID, _ b: PartitionID) -> SplitKeyError {
+        SplitKeyError(
+            description: """
+                query \(plan.name): key {\(plan.describe(keys.keys[Int(key)]))} came from \(a) and from \(b), but the \
+                source says partitionedBy: [\(plan.partitionedBy.joined(separator: ", "))]. Correct the producer's \
+                partitioning, or remove partitionedBy and run a single member.
+                """)
+    }
+
+    // MARK: Emitting
+
+    /// Windows that are final once the query's watermark stands at `watermarkMs`, oldest first; each is emitted once.
+    func emitClosed(watermarkMs: Int64, _ body: (RowBatch) throws -> Void) rethrows {
+        try emit(through: plan.window.newestClosed(watermarkMs: watermarkMs, latenessMs: plan.latenessMs), body)
+    }
+
+    /// Emits every window up to `newest` for which there are contributions. In update mode the rows went out with the
+    /// trigger (`emitUpdates`), so here windows only leave the state.
+    func emit(through newest: Int64, _ body: (RowBatch) throws -> Void) rethrows {
+        for window in pending.keys.filter({ $0 <= newest }).sorted() {
+            guard let contributions = pending.removeValue(forKey: window) else { continue }
+            if plan.outputMode == .append { try emit(window, contributions, only: nil, body) }
+        }
+        if newest > emittedThrough ?? .min { emittedThrough = newest }
+        forgetOldKeys()
+    }
+
+    /// Partition-local emission of a live run: what one partition froze is final at once.
+    func emitFrozen(_ body: (RowBatch) throws -> Void) rethrows {
+        for window in pending.keys.sorted() {
+            guard let contributions = pending.removeValue(forKey: window) else { continue }
+            for contribution in contributions { try emit(window, [contribution], only: nil, body) }
+            if window > emittedThrough ?? .min { emittedThrough = window }
+        }
+        forgetOldKeys()
+    }
+
+    /// Update and complete mode: the rows of this trigger. Call before `emitClosed`, after `collect`.
+    ///
+    /// Update: the windows and keys that changed since the last trigger. Complete: every window in state.
+    func emitTrigger(
+        _ operators: [(id: PartitionID, windows: any WindowOperator)], _ body: (RowBatch) throws -> Void
+    ) throws {
+        guard plan.outputMode != .append else { return }
+        let isComplete = plan.outputMode == .complete
+        var windows = pending
+        var changed: [Int64: Set<UInt32>] = [:]
+        for (window, contributions) in pending {
+            for contribution in contributions where contribution.isNew {
+                note(contribution, &changed[window, default: []])
+            }
+        }
+        for (task, op) in operators.enumerated() {
+            // A window with changes in one partition needs what the others hold for it too.
+            for partial in op.windows.snapshotOpen(all: true) {
+                let taken = try contribution(partial, of: op.windows, id: op.id, task: task)
+                insert(taken, into: &windows)
+                note(taken, &changed[partial.window, default: []])
+            }
+        }
+        for window in pending.keys {
+            pending[window] = pending[window]?.map { $0.markedOld }
+        }
+        for window in windows.keys.sorted() {
+            guard let contributions = windows[window] else { continue }
+            if isComplete {
+                try emit(window, contributions, only: nil, body)
+            } else if let only = changed[window], !only.isEmpty {
+                try emit(window, contributions, only: only, body)
+            }
+        }
+    }
+
+    private func note(_ contribution: Contribution, _ changed: inout Set<UInt32>) {
+        let groups = Set(contribution.partial.changed)
+        guard !groups.isEmpty else { return }
+        for (row, group) in contribution.partial.groups.enumerated() where groups.contains(group) {
+            changed.insert(contribution.keys[row])
+        }
+    }
+
+    private func emit(
+        _ window: Int64, _ contributions: [Contribution], only: Set<UInt32>?, _ body: (RowBatch) throws -> Void
+    ) rethrows {
+        guard plan.window.startMs(window) >= firstWindowStartMs else { return }
+        let ranks = keys.currentRanks()
+        let merged = evaluator.merge(contributions, ranks: ranks, only: only)
+        let cells = evaluator.aggregates(merged, number: window, contributions: contributions, series: &series)
+        let rows = builder.rows(
+            window: window, keys: merged.keys.map { keys.keys[Int($0)] }, aggregates: cells.columns, keep: cells.keep)
+        guard rows.rowCount > 0 else { return }
+        rowsOut += rows.rowCount
+        try body(rows)
+    }
+
+    /// The newest window with a contribution that waits; nil when none does.
+    var newestPendingWindow: Int64? { pending.keys.max() }
+    /// The oldest window with a contribution that waits; nil when none does.
+    var oldestPendingWindow: Int64? { pending.keys.min() }
+    /// How many windows wait for a slower partition.
+    var pendingWindowCount: Int { pending.count }
+
+    /// Bytes of state that wait for slower partitions.
+    var pendingBytes: Int {
+        pending.values.reduce(0) { total, list in
+            total + list.reduce(0) { $0 + $1.keys.count * 4 + $1.partial.columns.reduce(0) { $0 + $1.byteCount } }
+        }
+    }
+
+    /// Keys and series unseen for `keyTTL` leave the directories, so that months of churn run in flat memory.
+    private func forgetOldKeys() {
+        guard let emittedThrough, pending.isEmpty else { return }
+        let now = plan.window.endMs(emittedThrough)
+        guard lastForgottenMs == .min || now - lastForgottenMs >= plan.keyTTLMs / 4 else { return }
+        lastForgottenMs = now
+        let horizon = now - plan.keyTTLMs
+        let movedKeys = keys.forget(before: horizon)
+        let movedSeries = series.forget(before: horizon)
+        guard movedKeys != nil || movedSeries != nil else { return }
+        maps = [:]
+        if let movedKeys {
+            var kept: [UInt32: PartitionID] = [:]
+            for (key, owner) in owners where movedKeys[Int(key)] != .max { kept[movedKeys[Int(key)]] = owner }
+            owners = kept
+            // Series know their group by its old index.
+            series = OrderedDirectory()
+        }
+    }
+}

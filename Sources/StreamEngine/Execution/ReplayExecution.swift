@@ -1,0 +1,131 @@
+import Platform
+import Synchronization
+
+/// A request to stop, set by a signal or a caller and looked at between slices.
+public final class StopRequest: Sendable {
+    private let flag = Atomic(false)
+
+    public init() {}
+
+    /// Asks for a clean stop.
+    public func request() { flag.store(true, ordering: .releasing) }
+    /// Whether a stop was asked for.
+    public var isRequested: Bool { flag.load(ordering: .acquiring) }
+}
+
+/// How far a bounded run has come.
+public struct ReplayProgress: Sendable {
+    /// Input bytes read and to read, where known.
+    public let consumedBytes: Int64
+    public let totalBytes: Int64
+    /// Largest event time so far.
+    public let eventTimeMs: Int64?
+    public let samples: Int
+    public let seconds: Double
+}
+
+extension JobExecution {
+    /// Runs to the end of bounded partitions: the whole of `replay`.
+    ///
+    /// Partitions far ahead of the slowest wait (`maxAhead`); results do not depend on it, memory does. `progress` is called
+    /// between slices.
+    public func replay(
+        _ partitions: [(source: String, readers: [any PartitionReader])], stop: StopRequest,
+        progress: (ReplayProgress) -> Void
+    ) throws -> JobSummary {
+        for (name, readers) in partitions {
+            guard let source = sources.first(where: { $0.definition.name == name }) else { continue }
+            try add(readers, to: source)
+        }
+        let startNs = clock.monotonicNs()
+        var pace = options.speed.map { Pace(speed: $0) }
+        while !stop.isRequested {
+            let ready = runnable(&pace)
+            if ready.isEmpty {
+                guard sources.contains(where: { !$0.allEnded }) else { break }
+                try commitIfDue()
+                clock.sleep(ms: 1)
+                continue
+            }
+            try slice(ready)
+            for source in sources { source.advanceWatermark() }
+            try emit(trigger: false)
+            try commitIfDue()
+            progress(currentProgress(startNs: startNs))
+        }
+        if !stop.isRequested { try emitAtEnd(keepOpen: options.keepOpen) }
+        try commitEpoch()
+        try close()
+        var result = summary()
+        result.interrupted = stop.isRequested
+        return result
+    }
+
+    private func commitIfDue() throws {
+        guard clock.monotonicNs() >= nextTriggerNs, hasNews else { return }
+        try emit(trigger: true)
+        try commitEpoch()
+    }
+
+    /// Tasks that may run now: not at their end, not too far ahead of the slowest, and within the pace.
+    private func runnable(_ pace: inout Pace?) -> [(source: SourceExecution, task: PartitionTask)] {
+        let maxAhead = job.definition.effectiveMaxAheadMs
+        let paceLimit = pace?.limitMs(
+            newestMs: sources.flatMap(\.tasks).compactMap(\.maxTimestampMs).max(), nowNs: clock.monotonicNs())
+        var ready: [(source: SourceExecution, task: PartitionTask)] = []
+        for source in sources {
+            let live = source.tasks.filter { !$0.hasEnded }
+            let unheard = live.filter { $0.watermarkMs == nil }
+            // Every partition speaks once before any runs on: only then is it known who is ahead.
+            if !unheard.isEmpty {
+                ready += unheard.map { (source, $0) }
+                continue
+            }
+            guard let slowest = live.compactMap(\.watermarkMs).min() else { continue }
+            for task in live {
+                guard let watermark = task.watermarkMs, let newest = task.maxTimestampMs else { continue }
+                if watermark - slowest > maxAhead {
+                    task.reader.hibernate()
+                } else if paceLimit.map({ newest <= $0 }) ?? true {
+                    ready.append((source, task))
+                }
+            }
+        }
+        return ready
+    }
+
+    private func currentProgress(startNs: Int64) -> ReplayProgress {
+        var consumed: Int64 = 0
+        var total: Int64 = 0
+        var newest: Int64?
+        var samples = 0
+        for task in sources.flatMap(\.tasks) {
+            if let bytes = task.reader.progress {
+                consumed += bytes.consumed
+                total += bytes.total
+            }
+            if let time = task.maxTimestampMs { newest = max(newest ?? .min, time) }
+            samples += task.ledger.samples
+        }
+        return ReplayProgress(
+            consumedBytes: consumed, totalBytes: total, eventTimeMs: newest, samples: samples,
+            seconds: Double(clock.monotonicNs() - startNs) / 1e9)
+    }
+}
+
+/// `--speed Nx`: the largest event time over all partitions against the wall clock (SEMANTICS §8).
+private struct Pace {
+    let speed: Double
+    private var origin: (eventMs: Int64, wallNs: Int64)?
+
+    init(speed: Double) { self.speed = speed }
+
+    /// The event time up to which tasks may have come by now; nil before the first sample.
+    mutating func limitMs(newestMs: Int64?, nowNs: Int64) -> Int64? {
+        guard let newestMs else { return nil }
+        let origin = self.origin ?? (newestMs, nowNs)
+        self.origin = origin
+        let passedMs = Double(nowNs - origin.wallNs) / 1e6 * speed
+        return passedMs < 1e15 ? origin.eventMs + Int64(passedMs) : .max
+    }
+}

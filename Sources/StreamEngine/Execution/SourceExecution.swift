@@ -1,0 +1,153 @@
+/// One source's tasks and the queries that read it: watermark, emission, ledger. Used by the coordinator.
+final class SourceExecution {
+    let definition: SourceDefinition
+    /// The job's queries over this source, with their place in the job.
+    let emitters: [(index: Int, emitter: QueryEmitter)]
+    /// In partition order (topic bytes, number).
+    private(set) var tasks: [PartitionTask] = []
+    /// Tasks left out of the watermark's minimum: idle ones (live only).
+    private var idle: Set<PartitionID> = []
+    /// The query's watermark so far; it never goes back.
+    private(set) var watermarkMs: Int64?
+    /// Wall-clock ms at which each partition's last record was processed, or at which it was assigned (live only).
+    var lastArrivalMs: [PartitionID: Int64] = [:]
+    /// The watermark when the last partition became idle, and the last arrival then; while all are idle.
+    var allIdleSince: (watermarkMs: Int64, arrivalMs: Int64)?
+    /// Windows that only the end of input closed.
+    private(set) var closedByEnd = 0
+    /// Tasks of partitions that were given back: their ledgers stay in the summary.
+    private(set) var departed: [PartitionTask] = []
+
+    init(definition: SourceDefinition, plans: [(index: Int, plan: QueryPlan)]) {
+        self.definition = definition
+        emitters = plans.map { ($0.index, QueryEmitter(plan: $0.plan)) }
+    }
+
+    /// Adds a task. One that joins a running query joins at the query's watermark of this moment: what it brings below is
+    /// late (SEMANTICS §3).
+    func add(_ task: PartitionTask) {
+        tasks.insert(task, at: tasks.firstIndex { task.id < $0.id } ?? tasks.count)
+        for (place, entry) in emitters.enumerated() {
+            if let emitted = entry.emitter.emittedThrough { task.operators[place].freeze(through: emitted) }
+        }
+    }
+
+    /// Removes tasks whose partitions were given back.
+    func remove(_ ids: Set<PartitionID>) {
+        departed += tasks.filter { ids.contains($0.id) }
+        tasks.removeAll { ids.contains($0.id) }
+        idle.subtract(ids)
+    }
+
+    private func operators(_ place: Int) -> [(id: PartitionID, windows: any WindowOperator)] {
+        tasks.map { ($0.id, $0.operators[place]) }
+    }
+
+    // MARK: Watermark
+
+    /// Marks a partition idle or active again.
+    func setIdle(_ id: PartitionID, _ isIdle: Bool) {
+        if isIdle { idle.insert(id) } else { idle.remove(id) }
+    }
+
+    func isIdle(_ id: PartitionID) -> Bool { idle.contains(id) }
+
+    var allIdle: Bool { !tasks.isEmpty && tasks.allSatisfy { idle.contains($0.id) } }
+
+    /// Moves the watermark to the minimum over the partitions that count; nil while one of them has not spoken.
+    func advanceWatermark() {
+        var minimum = Int64.max
+        for task in tasks where !idle.contains(task.id) && !task.hasEnded {
+            guard let watermark = task.watermarkMs else { return }
+            minimum = min(minimum, watermark)
+        }
+        guard minimum < .max else { return }
+        watermarkMs = max(minimum, watermarkMs ?? .min)
+    }
+
+    /// Moves the watermark by decision (every partition idle): never back.
+    func raiseWatermark(to newMs: Int64) {
+        watermarkMs = max(newMs, watermarkMs ?? .min)
+    }
+
+    /// Whether some window still waits for the watermark.
+    var hasOpenWindows: Bool {
+        emitters.indices.contains { place in
+            emitters[place].emitter.newestPendingWindow != nil
+                || tasks.contains { $0.operators[place].newestOpenWindow != nil }
+        }
+    }
+
+    /// Whether a watermark of `newMs` would close a window that has data.
+    func closes(atWatermarkMs newMs: Int64) -> Bool {
+        emitters.indices.contains { place in
+            let plan = emitters[place].emitter.plan
+            let closed = plan.window.newestClosed(watermarkMs: newMs, latenessMs: plan.latenessMs)
+            return emitters[place].emitter.oldestPendingWindow.map { $0 <= closed } ?? false
+                || tasks.contains { $0.operators[place].oldestOpenWindow.map { $0 <= closed } ?? false }
+        }
+    }
+
+    var allEnded: Bool { tasks.allSatisfy { $0.hasEnded } }
+
+    /// The partition that holds the watermark back, where one does.
+    var holder: PartitionTask? {
+        let counted = tasks.filter { !idle.contains($0.id) && !$0.hasEnded }
+        return counted.first { $0.watermarkMs == nil }
+            ?? counted.min { ($0.watermarkMs ?? .min) < ($1.watermarkMs ?? .min) }
+    }
+
+    // MARK: Emission
+
+    /// Emits what the watermark has closed, and with `trigger` the rows of update and complete mode. `body` is given the
+    /// query's place in the job.
+    func emit(trigger: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
+        for (place, entry) in emitters.enumerated() {
+            let emitter = entry.emitter
+            let plan = emitter.plan
+            if let watermarkMs, !plan.neverCloses {
+                let closed = plan.window.newestClosed(watermarkMs: watermarkMs, latenessMs: plan.latenessMs)
+                for task in tasks { task.operators[place].freeze(through: closed) }
+            }
+            try emitter.collect(operators(place))
+            if trigger { try emitter.emitTrigger(operators(place)) { try body(entry.index, $0) } }
+            // In update mode windows stay until a trigger has shown their last rows.
+            guard trigger || plan.outputMode == .append, let watermarkMs, !plan.neverCloses else { continue }
+            try emitter.emitClosed(watermarkMs: watermarkMs) { try body(entry.index, $0) }
+        }
+    }
+
+    /// A partition-local live run: each partition's windows go out by its own watermark.
+    func emitLocal(_ body: (Int, RowBatch) throws -> Void) throws {
+        for (place, entry) in emitters.enumerated() where entry.emitter.plan.isPartitionLocal {
+            try entry.emitter.collect(operators(place))
+            try entry.emitter.emitFrozen { try body(entry.index, $0) }
+        }
+    }
+
+    /// The end of input: ended partitions count as +infinity, so windows come out up to the last with data
+    /// (SEMANTICS §7). With `keepOpen` only those that some partition's own watermark had passed.
+    func emitAtEnd(keepOpen: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
+        let reached = tasks.compactMap(\.watermarkMs).max()
+        for (place, entry) in emitters.enumerated() {
+            let emitter = entry.emitter
+            let plan = emitter.plan
+            if plan.neverCloses {
+                try emitter.emitTrigger(operators(place)) { try body(entry.index, $0) }
+                continue
+            }
+            guard let reached else { continue }
+            let closed = plan.window.newestClosed(watermarkMs: reached, latenessMs: plan.latenessMs)
+            for task in tasks { task.operators[place].freeze(through: closed) }
+            if !keepOpen, let last = operators(place).compactMap({ $0.windows.newestOpenWindow }).max() {
+                for task in tasks { task.operators[place].freeze(through: last) }
+            }
+            try emitter.collect(operators(place))
+            try emitter.emitTrigger(operators(place)) { try body(entry.index, $0) }
+            try emitter.emit(through: closed) { try body(entry.index, $0) }
+            guard !keepOpen, let last = emitter.newestPendingWindow else { continue }
+            closedByEnd += emitter.pendingWindowCount
+            try emitter.emit(through: last) { try body(entry.index, $0) }
+        }
+    }
+}
