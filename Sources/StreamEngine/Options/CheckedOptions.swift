@@ -60,6 +60,9 @@ public struct CheckedOptions: Sendable, Equatable {
         a.schemaName == b.schemaName && a.values == b.values
     }
 
+    /// Whether the schema has this key.
+    public func declares(_ key: String) -> Bool { declared.contains(key) }
+
     /// The value of a declared key, nil where it is absent.
     public func value(_ key: String) -> OptionValue? {
         precondition(declared.contains(key), "\(schemaName) declares no key \(key)")

@@ -60,6 +60,9 @@ public struct OptionPositions: Sendable {
     /// No places: a job built in Swift.
     public init() {}
 
+    /// Whether no place is known at all.
+    public var isEmpty: Bool { places.isEmpty }
+
     /// Notes where the key at `path` stands.
     public mutating func note(_ path: String, key: SourceSpan?, value: OptionNode) {
         places[path] = Place(key: key, value: value.span, map: value.scalar?.map)

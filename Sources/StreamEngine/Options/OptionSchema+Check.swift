@@ -101,6 +101,8 @@ extension OptionType {
         case .object(let schema): return checkObject(node, schema, name: name, path: path, into: &check)
         case .oneOf(let noun, let schemas):
             return checkOneOf(node, noun: noun, schemas, name: name, path: path, into: &check)
+        case .byType(let noun, let schemas):
+            return checkByType(node, noun: noun, schemas, name: name, path: path, into: &check)
         case .either(let types): return checkEither(node, types, name: name, path: path, into: &check)
         case .text, .boolean, .integer, .number, .duration, .size, .word:
             guard let scalar = node.scalar, !scalar.isNull || isText && scalar.style != .plain else {
@@ -222,6 +224,30 @@ extension OptionType {
         return .tagged(schema.name, options)
     }
 
+    private func checkByType(
+        _ node: OptionNode, noun: String, _ schemas: [OptionSchema], name: String, path: String,
+        into check: inout OptionCheck
+    ) -> OptionValue? {
+        let names = schemas.map(\.name)
+        let known = names.isEmpty ? "this build has no \(noun)s" : "\(noun)s: \(names.joined(separator: ", "))"
+        guard case .map(let entries) = node.content, let type = node.entry("type") else {
+            check.error(
+                "`\(name)` is a map with a `type`, found \(node.kindInWords)", path: path,
+                at: node.span ?? check.positions.keySpan(path), label: "write {type: …}", notes: [known])
+            return nil
+        }
+        check.positions.note("\(path).type", key: type.keySpan, value: type.value)
+        guard let text = type.value.scalar?.text, let schema = schemas.first(where: { $0.name == text }) else {
+            let near = type.value.scalar.flatMap { Suggestion.nearest($0.text, among: names) }
+            check.error(
+                "unknown \(noun) type \(type.value.kindInWords)", path: "\(path).type",
+                at: type.value.span ?? type.keySpan, label: near.map { "did you mean `\($0)`?" } ?? "", notes: [known])
+            return nil
+        }
+        let rest = OptionNode(.map(entries.filter { $0.key != "type" }), span: node.span)
+        return .tagged(schema.name, schema.check(rest, path: path, into: &check))
+    }
+
     private func found(_ node: OptionNode) -> String {
         if case .map(let entries) = node.content { return entries.isEmpty ? "none" : "\(entries.count) keys" }
         return node.kindInWords
@@ -256,9 +282,9 @@ extension OptionType {
     private func takesShape(of node: OptionNode) -> Bool {
         switch (self, node.content) {
         case (.any, _): true
-        case (.list, .list), (.map, .map), (.object, .map), (.oneOf, .map): true
+        case (.list, .list), (.map, .map), (.object, .map), (.oneOf, .map), (.byType, .map): true
         case (.either(let types), _): types.contains { $0.takesShape(of: node) }
-        case (.list, _), (.map, _), (.object, _), (.oneOf, _): false
+        case (.list, _), (.map, _), (.object, _), (.oneOf, _), (.byType, _): false
         case (_, .scalar): true
         case (_, .map), (_, .list): false
         }

@@ -4,6 +4,8 @@ public enum TextKind: String, Sendable, Hashable {
     case text
     /// `[a-z0-9-]+`
     case name
+    /// `[A-Za-z0-9_-]+`
+    case identifier
     /// A file or directory; relative ones are resolved by who uses it.
     case path
     /// A Kafka topic's name.
@@ -41,6 +43,8 @@ public indirect enum OptionType: Sendable {
     case object(OptionSchema)
     /// A map with exactly one key, which names one of these: `kafka: {…}`. `noun` says what they are: `sink`.
     case oneOf(noun: String, [OptionSchema])
+    /// A map whose key `type` names one of these, beside that one's keys. `noun` says what they are: `detector`.
+    case byType(noun: String, [OptionSchema])
     /// The first of these that fits.
     case either([OptionType])
     /// Anything: kept as written, checked elsewhere.

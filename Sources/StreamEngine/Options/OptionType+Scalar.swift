@@ -25,9 +25,12 @@ extension OptionType {
             let word = scalar.style == .plain && !words.contains(text) && Self.boolean(text) == false ? "off" : text
             return words.contains(word)
                 ? (.text(word), "") : (nil, "expected \(words.joined(separator: ", "))")
-        case .list, .map, .object, .oneOf, .either, .any: return (nil, "")
+        case .list, .map, .object, .oneOf, .byType, .either, .any: return (nil, "")
         }
     }
+
+    /// Whether a text is of this kind.
+    static func fits(_ text: String, _ kind: TextKind) -> Bool { kind.check(text).0 != nil }
 
     /// YAML's words for true and false.
     static func boolean(_ text: String) -> Bool? {
@@ -57,7 +60,7 @@ extension OptionType {
         case .word(let words): words.count == 1 ? "`\(words[0])`" : "one of \(words.joined(separator: ", "))"
         case .list: "a list"
         case .map, .object: "a map"
-        case .oneOf(let noun, _): "a \(noun)"
+        case .oneOf(let noun, _), .byType(let noun, _): "a \(noun)"
         case .either(let types): types.map(\.inWords).joined(separator: " or ")
         case .any: "a value"
         }
@@ -69,7 +72,7 @@ extension TextKind {
     var inWords: String {
         switch self {
         case .text: "a text"
-        case .name: "a name"
+        case .name, .identifier: "a name"
         case .path: "a path"
         case .topic: "a topic name"
         case .regex: "a regular expression"
@@ -88,6 +91,9 @@ extension TextKind {
         case .name:
             fits = Self.isName(text)
             complaint = "lower case letters, digits and hyphens: [a-z0-9-]+"
+        case .identifier:
+            fits = !text.isEmpty && text.utf8.allSatisfy { Self.isTopicByte($0) && $0 != UInt8(ascii: ".") }
+            complaint = "letters, digits, `-` and `_`"
         case .topic:
             // Kafka's rule (org.apache.kafka.common.internals.Topic).
             fits =

@@ -12,6 +12,10 @@ public struct Registries: Sendable {
     /// What each type of detector takes; `name` is its `type`.
     public var detectors: [OptionSchema]
 
+    /// What is wrong with a setting meant for librdkafka, which alone knows its settings; nil when nothing is. The
+    /// flag says whether it is a producer's.
+    public var kafkaSettingCheck: @Sendable (KafkaConnection.Setting, Bool) -> SettingComplaint? = { _, _ in nil }
+
     /// Everything this program knows.
     public init(
         formats: [any Format], sinks: [any SinkFactory], aggregates: [any Aggregate.Type],
@@ -39,5 +43,18 @@ public struct Registries: Sendable {
     /// The per-series function of this name.
     public func seriesFunction(_ name: String) -> (any SeriesFunction.Type)? {
         seriesFunctions.first { $0.name == name }
+    }
+}
+
+/// What is wrong with a setting.
+public struct SettingComplaint: Sendable {
+    public let message: String
+    /// What to do.
+    public let label: String
+
+    /// A complaint in words.
+    public init(_ message: String, label: String = "") {
+        self.message = message
+        self.label = label
     }
 }
