@@ -68,6 +68,11 @@ public struct OptionPositions: Sendable {
         places[path] = Place(key: key, value: value.span, map: value.scalar?.map)
     }
 
+    /// How many keys were written right under `path`. O(keys).
+    public func count(under path: String) -> Int {
+        places.keys.count { $0.hasPrefix("\(path).") && !$0.dropFirst(path.count + 1).contains(".") }
+    }
+
     /// The places of a key, nil when it was not written.
     public func place(_ path: String) -> Place? { places[path] }
 

@@ -1,9 +1,156 @@
 extension JobCheck {
     /// Names and types in every expression of a query.
     mutating func checkExpressions(_ query: QueryDefinition, path: String) {
-        guard let kind = kind(of: query) else { return }
+        switch kind(of: query) {
+        case .samples: checkExpressions(query, .samples, SampleScope(), path: path) { $0.define($1, $2) }
+        case .events: checkExpressions(query, .events, EventScope(), path: path) { $0.define($1, $2) }
+        case nil: return
+        }
+    }
+
+    private mutating func checkExpressions<Scope: ColumnScope>(
+        _ query: QueryDefinition, _ kind: RecordKind, _ empty: Scope, path: String,
+        define: (inout Scope, String, CompiledExpression) -> Void
+    ) {
+        var scope = empty
+        for column in query.columns {
+            let columnPath = "\(path).columns.\(column.name)"
+            let compiled = attempt(columnPath) { () throws(ExpressionError) in
+                try CompiledExpression(column.expression, in: &scope)
+            }
+            if let compiled { define(&scope, column.name, compiled) }
+        }
+        if let condition = query.where {
+            _ = attempt("\(path).where") { () throws(ExpressionError) in
+                try CompiledExpression(condition: condition, for: "where", in: &scope)
+            }
+        }
+        var columns = keyColumns(query, kind, &scope, path: path)
         for aggregate in query.aggregates {
-            _ = checkCall(aggregate, kind: kind, path: "\(path).aggregates.\(aggregate.name)")
+            let type = checkAggregate(aggregate, kind, &scope, path: "\(path).aggregates.\(aggregate.name)")
+            columns?.append(ColumnDescription(name: aggregate.name, type: type ?? .double, role: .aggregate))
+            if type == nil { columns = nil }
+        }
+        checkResults(query, columns, path: path)
+    }
+
+    /// The columns before the aggregates; nil where one of them is wrong, and so nothing can be said about what follows.
+    private mutating func keyColumns(
+        _ query: QueryDefinition, _ kind: RecordKind, _ scope: inout some ColumnScope, path: String
+    ) -> [ColumnDescription]? {
+        var columns: [ColumnDescription]? = [
+            ColumnDescription(name: "window_start", type: .timestamp, role: .windowStart),
+            ColumnDescription(name: "window_end", type: .timestamp, role: .windowEnd),
+        ]
+        guard case .by(let names) = query.grouping else { return columns }
+        for (index, name) in names.enumerated() {
+            let reference = Expression(
+                .column(Self.reference(name)), at: SourceRange(offset: 0, length: name.utf8.count))
+            let compiled = attempt("\(path).groupBy.\(index)") { () throws(ExpressionError) in
+                try CompiledExpression(reference, in: &scope)
+            }
+            guard let compiled else {
+                columns = nil
+                continue
+            }
+            if kind == .samples, compiled.dependence == .perRow {
+                error(
+                    "`\(name)` differs from sample to sample: a key is the same for a whole series",
+                    at: "\(path).groupBy.\(index)", label: "group by labels, or by columns made of them")
+            }
+            let type: ColumnType =
+                switch compiled.type {
+                case .number: name == "partition" ? .int64 : .double
+                case .string: .text
+                case .boolean: .boolean
+                }
+            columns?.append(ColumnDescription(name: name, type: type, role: .key))
+        }
+        return columns
+    }
+
+    /// A name of `groupBy` as an expression would read it: `labels.topic` is the label.
+    static func reference(_ name: String) -> ColumnReference {
+        let prefix = "labels."
+        guard name.hasPrefix(prefix), name.count > prefix.count else { return ColumnReference(name: ByteString(name)) }
+        return ColumnReference(name: ByteString(String(name.dropFirst(prefix.count))), isLabel: true)
+    }
+
+    /// Checks a call's name, parameters and types; gives the type of its cells, nil where something is wrong.
+    private mutating func checkAggregate(
+        _ aggregate: NamedAggregate, _ kind: RecordKind, _ scope: inout some ColumnScope, path: String
+    ) -> ColumnType? {
+        guard checkCall(aggregate, kind: kind, path: path) else { return nil }
+        let call = aggregate.call
+        if let filter = call.filter {
+            let compiled = attempt(path) { () throws(ExpressionError) in
+                try CompiledExpression(condition: filter, for: "where", in: &scope)
+            }
+            if compiled == nil { return nil }
+        }
+        if let inner = call.inner {
+            let compiled = attempt(path) { () throws(ExpressionError) in
+                try CompiledExpression(number: inner.argument, for: inner.function.name, in: &scope)
+            }
+            guard compiled != nil else { return nil }
+            guard let outer = registries.aggregate(call.function.name) else { return .double }
+            return outer.init(parameter: call.parameter?.value, type: .number).resultType
+        }
+        guard let outer = registries.aggregate(call.function.name) else { return nil }
+        guard let argument = call.argument else {
+            return outer.init(parameter: call.parameter?.value, type: .number).resultType
+        }
+        let compiled = attempt(path) { () throws(ExpressionError) in
+            switch outer.argument {
+            case .number: try CompiledExpression(number: argument, for: outer.name, in: &scope)
+            case .optional, .numberOrText: try CompiledExpression(argument, in: &scope)
+            }
+        }
+        guard let compiled else { return nil }
+        let type: ValueType = compiled.type == .string ? .string : .number
+        return outer.init(parameter: call.parameter?.value, type: type).resultType
+    }
+
+    /// `derive` and `having`, over the columns of result rows. Without them all (nil) a name cannot be called unknown.
+    private mutating func checkResults(_ query: QueryDefinition, _ columns: [ColumnDescription]?, path: String) {
+        guard let columns, !hasUnparsed(query, path: path) else { return }
+        var scope = ResultScope(columns: columns)
+        var isWhole = true
+        for column in query.derive {
+            let compiled = attempt("\(path).derive.\(column.name)") { () throws(ExpressionError) in
+                try CompiledExpression(column.expression, in: &scope)
+            }
+            guard let compiled else {
+                isWhole = false
+                continue
+            }
+            let type: ColumnType =
+                switch compiled.type {
+                case .number: .double
+                case .string: .text
+                case .boolean: .boolean
+                }
+            scope.append(ColumnDescription(name: column.name, type: type, role: .derived))
+        }
+        if let having = query.having, isWhole {
+            _ = attempt("\(path).having") { () throws(ExpressionError) in
+                try CompiledExpression(condition: having, for: "having", in: &scope)
+            }
+        }
+    }
+
+    /// Whether an aggregate or derived column was written but not understood: what uses it is not looked at.
+    private func hasUnparsed(_ query: QueryDefinition, path: String) -> Bool {
+        positions.count(under: "\(path).aggregates") > query.aggregates.count
+            || positions.count(under: "\(path).derive") > query.derive.count
+    }
+
+    private mutating func attempt<T>(_ path: String, _ body: () throws(ExpressionError) -> T) -> T? {
+        do throws(ExpressionError) {
+            return try body()
+        } catch {
+            self.error(error, at: path)
+            return nil
         }
     }
 }
