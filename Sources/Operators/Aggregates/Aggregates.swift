@@ -14,6 +14,8 @@ public enum Aggregates {
         Variance.self,
         First.self,
         Last.self,
+        Quantile.self,
+        ApproximateDistinct.self,
     ]
 
     /// The aggregate of this name.
