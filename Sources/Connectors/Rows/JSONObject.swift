@@ -7,6 +7,9 @@ struct JSONObject {
     /// The object with its closing brace.
     var closed: [UInt8] { bytes + [UInt8(ascii: "}")] }
 
+    /// The object without its closing brace.
+    var open: [UInt8] { bytes }
+
     private mutating func begin(_ name: some Collection<UInt8>) {
         if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
         JSONText.appendString(name, to: &bytes)

@@ -49,11 +49,14 @@ public struct SinkError: Error, CustomStringConvertible {
     public let description: String
     /// Whether trying again may help (a broker out of reach) or not (a topic that does not exist).
     public let isRetriable: Bool
+    /// Whether the reader of our output has gone (`| head`): nothing is wrong, and nobody wants the rest.
+    public let isBrokenPipe: Bool
 
     /// An error in words.
-    public init(_ description: String, isRetriable: Bool = false) {
+    public init(_ description: String, isRetriable: Bool = false, isBrokenPipe: Bool = false) {
         self.description = description
         self.isRetriable = isRetriable
+        self.isBrokenPipe = isBrokenPipe
     }
 }
 

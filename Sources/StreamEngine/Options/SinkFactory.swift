@@ -18,6 +18,10 @@ public struct SinkContext: Sendable {
     public let baseDirectory: String
     /// The job's cluster; options of the sink's own come on top.
     public let kafka: KafkaConnection
+    /// How long a sink may gather published epochs before it makes them durable and visible, in ms. 0 where every epoch
+    /// counts (a live run, a replay that leaves a checkpoint); a bounded replay, which starts over after a crash, allows
+    /// some time, so that its epochs need not wait for the disk.
+    public var gatherMs: Int64 = 0
 
     /// The surroundings of one sink.
     public init(

@@ -1,0 +1,109 @@
+import Platform
+import StreamEngine
+
+/// How far a data file is written: what a manifest commits, and what a discarded epoch goes back to.
+struct PartMark: Sendable, Equatable {
+    var bytes: Int64 = 0
+    var rows: Int64 = 0
+    var digest = XXH64()
+
+    static func == (a: PartMark, b: PartMark) -> Bool {
+        a.bytes == b.bytes && a.rows == b.rows && a.digest.digest == b.digest.digest
+    }
+}
+
+/// A data file being written. It has a hidden name until its first rows are published.
+final class PartFile {
+    /// The name its readers know, relative to the directory.
+    let name: String
+    /// When it was made, ns of the monotonic clock.
+    let createdNs: Int64
+    /// All that is written.
+    private(set) var mark = PartMark()
+    /// What of it a manifest document names, published or prepared; nil before there is one.
+    var committed: PartMark?
+    private(set) var isVisible = false
+    /// A write failed half way: bytes behind `mark` are in the file.
+    private var isTorn = false
+
+    private let directory: String
+    private let files: any FileSystem
+    /// nil while the file is put aside (full).
+    private var file: (any File)?
+
+    init(name: String, directory: String, files: any FileSystem, createdNs: Int64) throws(IOFailure) {
+        self.name = name
+        self.directory = directory
+        self.files = files
+        self.createdNs = createdNs
+        file = try files.open(FilePath.join(directory, ManifestName.hidden(name)), .createNew)
+    }
+
+    private var currentPath: String { FilePath.join(directory, isVisible ? name : ManifestName.hidden(name)) }
+
+    /// Writes bytes at the end.
+    func append(_ bytes: [UInt8], rows: Int64) throws(IOFailure) {
+        if isTorn { try rewind(to: mark) }
+        do throws(IOFailure) {
+            try opened().writeAll(bytes)
+        } catch {
+            isTorn = true
+            throw error
+        }
+        mark.bytes += Int64(bytes.count)
+        mark.rows += rows
+        mark.digest.update(bytes)
+    }
+
+    private func opened() throws(IOFailure) -> any File {
+        if let file { return file }
+        let opened = try files.open(currentPath, .readWrite)
+        try opened.seek(to: mark.bytes)
+        file = opened
+        return opened
+    }
+
+    /// Goes back to an earlier mark; a write that failed half way is cut off too.
+    func rewind(to earlier: PartMark) throws(IOFailure) {
+        guard isTorn || earlier != mark else { return }
+        mark = earlier
+        let file = try opened()
+        try file.truncate(to: earlier.bytes)
+        try file.seek(to: earlier.bytes)
+        isTorn = false
+    }
+
+    /// Returns when everything written is on the disk.
+    func sync() throws(IOFailure) { try file?.sync() }
+
+    /// Makes everything durable and gives the descriptor back; writing on opens the file again.
+    func putAside() throws(IOFailure) {
+        try file?.sync()
+        try file?.close()
+        file = nil
+    }
+
+    /// Gives the file its visible name. Does nothing where it has it: somebody else may have published the epoch.
+    func show() throws(IOFailure) {
+        if isVisible { return }
+        try Self.show(name, in: directory, files: files)
+        isVisible = true
+    }
+
+    /// Gives a prepared data file its visible name, unless that was done before.
+    static func show(_ name: String, in directory: String, files: any FileSystem) throws(IOFailure) {
+        let visible = FilePath.join(directory, name)
+        do throws(IOFailure) {
+            try files.rename(FilePath.join(directory, ManifestName.hidden(name)), to: visible)
+        } catch {
+            guard error.isNotFound, try files.exists(visible) else { throw error }
+        }
+    }
+
+    /// Closes and removes a file none of whose bytes were committed.
+    func remove() throws(IOFailure) {
+        try file?.close()
+        file = nil
+        try files.remove(currentPath)
+    }
+}
