@@ -1,0 +1,137 @@
+import Connectors
+import Operators
+import Platform
+import StreamEngine
+
+/// A partition in memory, handed over in pieces of whole lines.
+final class MemoryReader: PartitionReader {
+    let id: PartitionID
+    private let lines: [[UInt8]]
+    private var next = 0
+    /// How many lines the n-th piece has; the last is used again and again.
+    private let cuts: [Int]
+    private var pieces = 0
+
+    init(id: PartitionID, text: String, cuts: [Int] = [1000]) {
+        self.id = id
+        lines = text.utf8.split(separator: 10, omittingEmptySubsequences: false).dropLast(text.hasSuffix("\n") ? 1 : 0)
+            .map { Array($0) + [10] }
+        self.cuts = cuts
+    }
+
+    func read(maxBytes: Int, _ body: (RawRecord) throws -> Void) throws -> ReadOutcome {
+        guard next < lines.count else { return .endOfInput }
+        let size = max(1, cuts[min(pieces, cuts.count - 1)])
+        pieces += 1
+        let end = min(lines.count, next + size)
+        let chunk = Array(lines[next..<end].joined())
+        try chunk.withUnsafeBufferPointer {
+            try body(RawRecord(bytes: $0, offset: Int64(next), timestampMs: nil, linesAreRecords: true))
+        }
+        next = end
+        return next < lines.count ? .more : .endOfInput
+    }
+
+    var progress: (consumed: Int64, total: Int64)? { nil }
+    func hibernate() {}
+    func close() {}
+}
+
+/// Keeps rows as JSON lines, and which epoch they were published in.
+final class CapturingSink: Sink {
+    private var open: [String] = []
+    private(set) var published: [String] = []
+    private(set) var documents: [String] = []
+    private let encoder: any RowEncoder
+
+    init(query: String) { encoder = JSONRows().makeEncoder(query: query) }
+
+    var description: String { "memory" }
+    var written: (files: Int, bytes: Int64)? { nil }
+
+    func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) {
+        var out = EncodedRows()
+        encoder.encode(rows, into: &out)
+        for row in 0..<out.count { open.append(String(decoding: out.bytes[out.range(of: row)], as: UTF8.self)) }
+    }
+
+    func write(_ documents: DocumentBatch, _ info: EmissionInfo) throws(SinkError) {
+        self.documents += documents.documents.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    func prepare(_ epoch: EpochToken) throws(SinkError) {}
+
+    func publish(_ epoch: EpochToken) throws(SinkError) {
+        published += open
+        open = []
+    }
+
+    func discard(_ epoch: EpochToken) { open = [] }
+    func close() throws(SinkError) {}
+}
+
+/// What a run gave.
+struct EngineRun {
+    /// Published rows of each query, in order.
+    var rows: [[String]]
+    var late: [[String]]
+    var deadLetters: [String]
+    var summary: JobSummary
+}
+
+enum EngineHarness {
+    static let registries = Registries(
+        formats: InputFormats.all, sinks: [], aggregates: Aggregates.all, bucketAggregates: BucketAggregates.all,
+        seriesFunctions: SeriesFunctions.all)
+
+    /// Replays texts, one for each partition of the job's only source. `cuts[p]` are the sizes of partition p's pieces.
+    static func replay(
+        _ definition: JobDefinition, _ partitions: [String], cuts: [[Int]] = [], workers: Int = 1,
+        keepOpen: Bool = false
+    ) throws -> EngineRun {
+        let job = try CompiledJob(definition, registries: registries)
+        let sinks = job.queries.map { CapturingSink(query: $0.name) }
+        let late = job.queries.map { CapturingSink(query: $0.name) }
+        let dead = CapturingSink(query: "")
+        let outputs = JobOutputs(
+            queries: job.queries.indices.map { QueryOutputs(sinks: [sinks[$0]], late: late[$0]) }, deadLetter: dead,
+            encodeLate: { query, id, sample in
+                LateRow(
+                    query: query, partition: id, offset: sample.offset, line: sample.line,
+                    timestampMs: sample.timestampMs, value: sample.value, series: sample.labels,
+                    windowEndMs: sample.windowEndMs, latenessMs: sample.latenessMs
+                ).json
+            },
+            encodeDeadLetter: { DeadLetter(partition: $0, record: $1).json })
+        var options = ExecutionOptions()
+        options.workers = workers
+        options.keepOpen = keepOpen
+        let execution = JobExecution(
+            job: job, outputs: outputs, options: options, clock: SystemClock(),
+            makeOperator: { PaneWindows(plan: $0, partition: $1, series: $2) })
+        let source = definition.sources[0].name
+        let readers = partitions.enumerated().map { index, text in
+            MemoryReader(
+                id: PartitionID(source: source, topic: source, partition: Int32(index)), text: text,
+                cuts: index < cuts.count ? cuts[index] : [1000])
+        }
+        let summary = try execution.replay(
+            [(source: source, readers: readers)], stop: StopRequest(), progress: { _ in })
+        return EngineRun(
+            rows: sinks.map(\.published), late: late.map(\.documents), deadLetters: dead.documents, summary: summary)
+    }
+
+    /// A job with one `prometheus` source `metrics` and one query `q`.
+    static func job(
+        delayMs: Int64 = 0, window: WindowDefinition, groupBy: [String] = ["instance"], aggregates: [(String, String)],
+        _ change: (inout QueryDefinition) throws -> Void = { _ in }
+    ) throws -> JobDefinition {
+        var source = SourceDefinition(name: "metrics", topics: .topics(["metrics"]), format: "prometheus")
+        source.watermark.delayMs = delayMs
+        var query = QueryDefinition(name: "q", from: "metrics", window: window)
+        query.grouping = .by(groupBy)
+        query.aggregates = try aggregates.map { NamedAggregate($0.0, try AggregateCall.parse($0.1)) }
+        try change(&query)
+        return JobDefinition(name: "test", sources: [source], queries: [query])
+    }
+}
