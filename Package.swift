@@ -37,13 +37,18 @@ let package = Package(
         // Not shipped: librdkafka's mock cluster as a program, for tests and for trying things by hand.
         .executableTarget(name: "mock-kafka", dependencies: ["CRdkafka"], path: "Tests/Tools/mock-kafka"),
 
+        .executableTarget(
+            name: "benchmarks", dependencies: ["Connectors", "Operators", "StreamEngine", "Platform"],
+            path: "Benchmarks", swiftSettings: release),
+
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "StreamEngineTests", dependencies: ["StreamEngine", "Operators", "Platform"]),
         .testTarget(
             name: "OperatorsTests", dependencies: ["Operators", "StreamEngine", "Platform"],
             exclude: ["SeriesFunctions/Fixtures"]),
         .testTarget(
-            name: "ConnectorsTests", dependencies: ["Connectors", "StreamEngine", "Operators", "Platform", "CRdkafka"]),
+            name: "ConnectorsTests", dependencies: ["Connectors", "StreamEngine", "Operators", "Platform", "CRdkafka"],
+            exclude: ["Formats/Fixtures"]),
         .testTarget(name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors"]),
         .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "Platform"]),
         .testTarget(

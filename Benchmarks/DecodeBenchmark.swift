@@ -1,0 +1,148 @@
+import Connectors
+import StreamEngine
+
+/// Decoding, one core, from memory into columns. Inputs: 1000 series of 10 metric names (`node_cpu_seconds_total` and
+/// the like) with the labels instance, job, cpu, mode; each scraped 100 times in the same order, timestamps and values
+/// changing from scrape to scrape. Values are integers, decimals of 2 to 6 places, and doubles of 17 digits, a third
+/// each. `shuffled` has each scrape's lines in random order (seed 1). Messages of 100 lines, 20 elements, or 1 sample.
+func runDecodeBenchmark() {
+    let input = DecodeInput()
+    print("decode: samples, bytes a sample, ns a sample, samples a second (best of 7 passes)")
+    measure("prometheus, 100 lines a message", "prometheus", input.messages(of: 100) { input.text($0, .prometheus) })
+    measure("prometheus, 1 line a message", "prometheus", input.messages(of: 1) { input.text($0, .prometheus) })
+    measure("prometheus, shuffled", "prometheus", input.shuffled.messages(of: 100) { input.text($0, .prometheus) })
+    measure("openmetrics, 100 lines a message", "openmetrics", input.messages(of: 100) { input.text($0, .openmetrics) })
+    measure("sample-json, 1 object a message", "sample-json", input.messages(of: 1) { input.text($0, .json) })
+    measure("sample-json, 1 object a line", "sample-json", input.messages(of: 20) { input.text($0, .json) })
+    measure("sample-json, array of 20", "sample-json", input.arrays(of: 20))
+    measure("sample-json, shuffled", "sample-json", input.shuffled.messages(of: 20) { input.text($0, .json) })
+}
+
+private func measure(_ title: String, _ format: String, _ messages: [[UInt8]]) {
+    guard let decoder = InputFormats.named(format)?.makeDecoder(limits: DecodeLimits()) else { return }
+    let series = SeriesDictionary()
+    let batch = SampleBatch()
+    var samples = 0
+    let bytes = messages.reduce(0) { $0 + $1.count }
+    var best = Duration.seconds(3600)
+    for _ in 0..<7 {
+        samples = 0
+        var bad = 0
+        let time = ContinuousClock().measure {
+            for (offset, message) in messages.enumerated() {
+                message.withUnsafeBufferPointer {
+                    decoder.decode(
+                        RawRecord(bytes: $0, offset: Int64(offset), timestampMs: 0, linesAreRecords: false),
+                        latestTimestampMs: .max, series: series, into: batch)
+                }
+                if batch.count >= 4000 {
+                    samples += batch.count
+                    bad += batch.bad.count
+                    batch.clear()
+                }
+            }
+        }
+        samples += batch.count
+        bad += batch.bad.count
+        batch.clear()
+        if bad > 0 { print("  \(title): \(bad) bad records") }
+        best = min(best, time)
+    }
+    let (seconds, attoseconds) = best.components
+    let nanoseconds = Double(seconds) * 1e9 + Double(attoseconds) / 1e9
+    let perSample = nanoseconds / Double(max(samples, 1))
+    print(
+        "  \(title): \(samples), \(bytes / max(samples, 1)) B, \((perSample * 10).rounded() / 10) ns, "
+            + "\((1e4 / perSample).rounded() / 10) M/s")
+}
+
+/// The generated samples.
+private struct DecodeInput {
+    enum Form { case prometheus, openmetrics, json }
+
+    struct Sample {
+        var name: String
+        var labels: [(String, String)]
+        var value: String
+        var timestampMs: Int
+    }
+
+    private(set) var samples: [Sample] = []
+
+    init() {
+        let names = [
+            "node_cpu_seconds_total", "node_memory_MemAvailable_bytes", "node_disk_io_time_seconds_total", "node_load1",
+            "node_network_receive_bytes_total", "node_filesystem_avail_bytes", "process_cpu_seconds_total",
+            "jvm_memory_used_bytes", "kafka_server_BrokerTopicMetrics_OneMinuteRate", "http_requests_total",
+        ]
+        var series: [(String, [(String, String)])] = []
+        for name in names {
+            for i in 0..<100 {
+                series.append(
+                    (
+                        name,
+                        [
+                            ("instance", "node-\(i / 8):9100"), ("job", "node"), ("cpu", "\(i % 8)"),
+                            ("mode", i % 2 == 0 ? "idle" : "system"),
+                        ]
+                    ))
+            }
+        }
+        for scrape in 0..<100 {
+            for (index, one) in series.enumerated() {
+                let base = Double(index * 977 + scrape * 31)
+                let value: String
+                switch index % 3 {
+                case 0: value = "\(index * 1_048_576 + scrape * 4096)"
+                case 1: value = "\(((base * 1.37) * 1000).rounded() / 1000)"
+                default: value = "\(base / 7 + 0.1)"
+                }
+                samples.append(
+                    Sample(
+                        name: one.0, labels: one.1, value: value, timestampMs: 1_767_225_600_000 + scrape * 15_000 + index))
+            }
+        }
+    }
+
+    /// The same samples, each scrape in random order.
+    var shuffled: DecodeInput {
+        var copy = self
+        var state: UInt64 = 1
+        for start in stride(from: 0, to: samples.count, by: 1000) {
+            for i in stride(from: 999, to: 0, by: -1) {
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                copy.samples.swapAt(start + i, start + Int((state >> 33) % UInt64(i + 1)))
+            }
+        }
+        return copy
+    }
+
+    func text(_ sample: Sample, _ form: Form) -> String {
+        switch form {
+        case .prometheus, .openmetrics:
+            let labels = sample.labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ",")
+            let ms = sample.timestampMs % 1000
+            let time =
+                form == .prometheus
+                ? "\(sample.timestampMs)" : "\(sample.timestampMs / 1000).\(ms / 100)\(ms / 10 % 10)\(ms % 10)"
+            return "\(sample.name){\(labels)} \(sample.value) \(time)"
+        case .json:
+            let labels = ([("__name__", sample.name)] + sample.labels).map { "\"\($0.0)\":\"\($0.1)\"" }
+            return "{\"timestamp\":\"\(EventTime.rfc3339(Int64(sample.timestampMs / 1000 * 1000)).dropLast(5))Z\","
+                + "\"value\":\"\(sample.value)\",\"name\":\"\(sample.name)\",\"labels\":{\(labels.joined(separator: ","))}}"
+        }
+    }
+
+    func messages(of count: Int, _ text: (Sample) -> String) -> [[UInt8]] {
+        stride(from: 0, to: samples.count, by: count).map { start in
+            Array(samples[start..<min(start + count, samples.count)].map(text).joined(separator: "\n").utf8)
+        }
+    }
+
+    func arrays(of count: Int) -> [[UInt8]] {
+        stride(from: 0, to: samples.count, by: count).map { start in
+            let elements = samples[start..<min(start + count, samples.count)].map { text($0, .json) }
+            return Array("[\(elements.joined(separator: ","))]".utf8)
+        }
+    }
+}

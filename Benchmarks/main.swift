@@ -1,0 +1,15 @@
+// Benchmarks with stated inputs, each in a file of its own. Run in release:
+//     swift run -c release benchmarks [NAME…]
+// Without a name all are run.
+
+let benchmarks: [(name: String, run: () -> Void)] = [
+    ("decode", runDecodeBenchmark)
+]
+
+let wanted = CommandLine.arguments.dropFirst()
+let unknown = wanted.filter { name in !benchmarks.contains { $0.name == name } }
+if unknown.isEmpty {
+    for benchmark in benchmarks where wanted.isEmpty || wanted.contains(benchmark.name) { benchmark.run() }
+} else {
+    print("unknown benchmark \(unknown.joined(separator: ", ")); there are: \(benchmarks.map(\.name).joined(separator: ", "))")
+}
