@@ -99,7 +99,8 @@ private struct DecodeInput {
                 }
                 samples.append(
                     Sample(
-                        name: one.0, labels: one.1, value: value, timestampMs: 1_767_225_600_000 + scrape * 15_000 + index))
+                        name: one.0, labels: one.1, value: value,
+                        timestampMs: 1_767_225_600_000 + scrape * 15_000 + index))
             }
         }
     }

@@ -11,5 +11,7 @@ let unknown = wanted.filter { name in !benchmarks.contains { $0.name == name } }
 if unknown.isEmpty {
     for benchmark in benchmarks where wanted.isEmpty || wanted.contains(benchmark.name) { benchmark.run() }
 } else {
-    print("unknown benchmark \(unknown.joined(separator: ", ")); there are: \(benchmarks.map(\.name).joined(separator: ", "))")
+    print(
+        "unknown benchmark \(unknown.joined(separator: ", ")); there are: \(benchmarks.map(\.name).joined(separator: ", "))"
+    )
 }

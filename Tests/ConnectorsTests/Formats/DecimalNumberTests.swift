@@ -114,7 +114,8 @@ import Testing
             }
             if !Self.agrees(text, length) {
                 wrong.append(
-                    String(decoding: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(text)[..<length]), as: UTF8.self))
+                    String(decoding: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(text)[..<length]), as: UTF8.self)
+                )
             }
         }
         #expect(wrong.prefix(5) == [], "seed \(seed)")
