@@ -53,14 +53,14 @@ extension JobCheck {
                 columns = nil
                 continue
             }
-            if kind == .samples, compiled.dependence == .perRow {
+            if compiled.dependence == .perRow, query.aggregates.contains(where: { $0.call.inner != nil }) {
                 error(
-                    "`\(name)` differs from sample to sample: a key is the same for a whole series",
+                    "`\(name)` differs from sample to sample; per-series functions need keys that belong to a series",
                     at: "\(path).groupBy.\(index)", label: "group by labels, or by columns made of them")
             }
             let type: ColumnType =
                 switch compiled.type {
-                case .number: name == "partition" ? .int64 : .double
+                case .number: ["partition", "offset", "timestamp"].contains(name) ? .int64 : .double
                 case .string: .text
                 case .boolean: .boolean
                 }

@@ -1,0 +1,9 @@
+/// Every command, in the order of `--help`.
+enum CommandList {
+    static let all: [Command] = [
+        .validate
+    ]
+
+    /// The command of this name.
+    static func named(_ name: String) -> Command? { all.first { $0.name == name } }
+}

@@ -1,0 +1,11 @@
+import Connectors
+import Operators
+import StreamEngine
+
+extension Registries {
+    /// Everything this program knows: the one place where formats, sinks, aggregates and functions are put together.
+    static let standard = Registries(
+        formats: InputFormats.all, sinks: [JSONLSinkFactory()], aggregates: Aggregates.all,
+        bucketAggregates: BucketAggregates.all,
+        seriesFunctions: SeriesFunctions.all)
+}
