@@ -81,6 +81,12 @@ public final class FileDescriptor: File {
         number = Atomic(descriptor)
     }
 
+    /// Standard output under a descriptor of its own, so that closing it closes nobody else's. Writes go past `stdio`'s
+    /// buffers. Where standard output is closed, writes fail (EBADF).
+    public static func standardOutput() -> FileDescriptor {
+        FileDescriptor(adopting: fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0), path: "standard output")
+    }
+
     deinit {
         let descriptor = number.load(ordering: .relaxed)
         if descriptor >= 0 { _ = Glibc.close(descriptor) }
@@ -111,6 +117,10 @@ public final class FileDescriptor: File {
             let count = Glibc.write(raw, rest.baseAddress, rest.count)
             if count >= 0 {
                 rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+            } else if errno == EAGAIN {
+                // A terminal or pipe that somebody else set to non-blocking.
+                var ready = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&ready, 1, -1)
             } else if errno != EINTR {
                 throw IOFailure(.write, path: path, code: errno)
             }
