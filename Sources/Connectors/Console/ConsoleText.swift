@@ -16,7 +16,8 @@ struct ConsoleText: Equatable {
     /// columns (0: nothing), ending it in `…`.
     init(_ raw: String, truncate: Int = 0) {
         if raw.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }), truncate == 0 || raw.utf8.count <= truncate {
-            self.init(ascii: raw)
+            text = raw
+            width = raw.utf8.count
             return
         }
         var characters: [(character: Character, columns: Int)] = []
