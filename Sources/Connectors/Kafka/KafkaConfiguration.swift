@@ -89,7 +89,8 @@ public struct KafkaConfiguration: Sendable {
         guard let conf = rd_kafka_conf_new() else { return nil }
         defer { rd_kafka_conf_destroy(conf) }
         guard let text = set(name, value, on: conf) else { return nil }
-        guard rd_kafka_conf_get(conf, name, nil, nil) == RD_KAFKA_CONF_UNKNOWN else {
+        var size = 0
+        guard rd_kafka_conf_get(conf, name, nil, &size) == RD_KAFKA_CONF_UNKNOWN else {
             return "librdkafka does not take `\(name): \(KafkaConnection.Setting(name, value).shownValue)`: \(text)"
         }
         let nearest = Suggestion.nearest(name, among: names).map { "; did you mean `\($0)`?" } ?? ""
@@ -103,9 +104,13 @@ public struct KafkaConfiguration: Sendable {
         var count = 0
         guard let dump = rd_kafka_conf_dump(conf, &count) else { return [] }
         defer { rd_kafka_conf_dump_free(dump, count) }
-        return stride(from: 0, to: count, by: 2).compactMap { index in
-            dump[index].map { String(cString: $0) }
-        }
+        // The dump leaves aliases out.
+        let aliases = [
+            "linger.ms", "retries", "compression.type", "acks", "max.partition.fetch.bytes", "sasl.mechanism",
+            "max.in.flight.requests.per.connection", "delivery.timeout.ms", "request.timeout.ms",
+        ]
+        return aliases
+            + stride(from: 0, to: count, by: 2).compactMap { index in dump[index].map { String(cString: $0) } }
     }()
 
     /// Sets one setting; gives librdkafka's text where it refuses.

@@ -30,6 +30,8 @@ public final class KafkaPartitionReader: PartitionReader {
     public private(set) var tombstones = 0
 
     let queue: OpaquePointer
+    /// Whether its owner has told librdkafka to fetch into `queue`.
+    var isFetching = false
     private let reachability: KafkaReachability
     private var atEnd = false
     private var isClosed = false

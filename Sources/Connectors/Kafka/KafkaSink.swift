@@ -1,0 +1,93 @@
+import StreamEngine
+
+/// Rows and documents as Kafka records, one each.
+///
+/// What an epoch writes is kept until `prepare`, which sends it and returns when every record is acknowledged by all
+/// in-sync replicas, or fails. Without a transaction a record is visible from then on: an epoch that is tried again
+/// writes its records again (at least once). Within a transaction (the producer's), nothing is visible before that
+/// commits.
+public final class KafkaSink: Sink {
+    public let description: String
+    private let producer: KafkaProducer
+    private let topic: String
+    private let encoder: (any RowEncoder)?
+    private let flushTimeoutMs: Int
+    private var rowKey = RowKey()
+    private var values = EncodedRows()
+    private var keys = EncodedRows()
+
+    /// A sink on a topic that `producer` has opened. `encoder` nil: documents only. The sink closes the producer
+    /// if it `ownsProducer`.
+    public init(
+        producer: KafkaProducer, ownsProducer: Bool = true, topic: String, encoder: (any RowEncoder)?,
+        flushTimeoutMs: Int = 120_000
+    ) {
+        self.producer = producer
+        self.ownsProducer = ownsProducer
+        self.topic = topic
+        self.encoder = encoder
+        self.flushTimeoutMs = flushTimeoutMs
+        description = "kafka \(topic)"
+    }
+
+    private let ownsProducer: Bool
+
+    public func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) {
+        guard let encoder else {
+            preconditionFailure("a sink for documents was given rows; the plan says which is which")
+        }
+        encoder.encode(rows, into: &values)
+        rowKey.encode(rows, into: &keys)
+    }
+
+    public func write(_ documents: DocumentBatch, _ info: EmissionInfo) throws(SinkError) {
+        for (index, document) in documents.documents.enumerated() {
+            values.bytes.append(contentsOf: document)
+            values.endRow()
+            if index < documents.keys.count { keys.bytes.append(contentsOf: documents.keys[index]) }
+            keys.endRow()
+        }
+    }
+
+    public func prepare(_ epoch: EpochToken) throws(SinkError) {
+        // Samples of a row that has none (all cells null) are no record.
+        for row in 0..<values.count where !values.range(of: row).isEmpty { try send(row) }
+        try producer.flush(timeoutMs: flushTimeoutMs)
+        forget()
+    }
+
+    private func send(_ row: Int) throws(SinkError) {
+        let keyRange = keys.range(of: row)
+        let key = keyRange.isEmpty ? nil : Array(keys.bytes[keyRange])
+        let range = values.range(of: row)
+        let result = values.bytes.withUnsafeBytes { bytes -> Result<Void, SinkError> in
+            do throws(SinkError) {
+                try producer.send(topic: topic, key: key, value: UnsafeRawBufferPointer(rebasing: bytes[range]))
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    public func publish(_ epoch: EpochToken) throws(SinkError) {}
+
+    public func discard(_ epoch: EpochToken) {
+        forget()
+        producer.purge()
+    }
+
+    private func forget() {
+        values.clear()
+        keys.clear()
+    }
+
+    public func close() throws(SinkError) {
+        guard ownsProducer else { return }
+        defer { producer.close() }
+        try producer.flush(timeoutMs: flushTimeoutMs)
+    }
+
+    public var written: (files: Int, bytes: Int64)? { nil }
+}

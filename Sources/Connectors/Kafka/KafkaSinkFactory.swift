@@ -1,0 +1,82 @@
+import StreamEngine
+
+/// `kafka: {topic: cpu-5m, format: json}` (JOBS.md "sinks").
+public struct KafkaSinkFactory: SinkFactory {
+    private let log: @Sendable (KafkaLogLine) -> Void
+
+    /// `log` takes what the producers have to say.
+    public init(log: @escaping @Sendable (KafkaLogLine) -> Void) { self.log = log }
+
+    public var schema: OptionSchema {
+        OptionSchema(
+            "kafka", "records on a Kafka topic, keyed by the row's key columns",
+            [
+                .required("topic", .text(.topic), "where to; it must exist unless `create` says how to make it"),
+                .defaulted(
+                    "format", .word(RowFormats.all.map(\.name)), .text("json"),
+                    "how rows are written; documents (late rows, dead letters, anomalies) are JSON always"),
+                .defaulted(
+                    "partitioner", .word(KafkaProducer.partitioners), .text("murmur2_random"),
+                    "how the key chooses the partition; murmur2 is the Java client's way"),
+                .defaulted(
+                    "create", .either([.word(["off"]), .object(KafkaSinkFactory.createSchema)]), .text("off"),
+                    "make the topic where it does not exist"),
+                .optional("brokers", .string, absent: "the job's", "another cluster; needs `delivery: atLeastOnce`"),
+                .optional(
+                    "options", .map(.string), absent: "none", "librdkafka settings of this sink's producer"),
+                .optional(
+                    "producerOptions", .map(.string), absent: "the job's", "the same, under the job's name for them"),
+            ])
+    }
+
+    private static let createSchema = OptionSchema(
+        "create", "the topic to make",
+        [
+            .defaulted("partitions", .integer(1...100_000), .integer(1), "how many partitions"),
+            .defaulted("replication", .integer(1...1000), .integer(1), "copies of each partition"),
+        ])
+
+    public var needsKafka: Bool { true }
+
+    public func describe(_ options: CheckedOptions) -> String {
+        let format = options.requiredText("format")
+        return "kafka \(options.requiredText("topic"))" + (format == "json" ? "" : " (\(format))")
+    }
+
+    public func check(_ options: CheckedOptions) -> [Diagnostic] {
+        ["options", "producerOptions"].flatMap { key in
+            settings(options, key).compactMap { setting in
+                KafkaConfiguration.check(name: setting.name, value: setting.value).map {
+                    Diagnostic($0, path: "\(options.path(key)).\(setting.name)")
+                }
+            }
+        }
+    }
+
+    private func settings(_ options: CheckedOptions, _ key: String) -> [KafkaConnection.Setting] {
+        options.map(key).compactMap { pair in
+            if case .text(let value) = pair.value { KafkaConnection.Setting(pair.key, value) } else { nil }
+        }
+    }
+
+    public func make(_ options: CheckedOptions, _ context: SinkContext) throws(SinkError) -> any Sink {
+        var connection = context.kafka
+        if let brokers = options.text("brokers") { connection.brokers = brokers }
+        connection.producerOptions += settings(options, "options") + settings(options, "producerOptions")
+        let topic = options.requiredText("topic")
+        let create = options.object("create").map {
+            (partitions: $0.requiredInteger("partitions"), replication: $0.requiredInteger("replication"))
+        }
+        var encoder: (any RowEncoder)?
+        if case .rows = context.input {
+            encoder = RowFormats.named(options.requiredText("format"))?.makeEncoder(query: context.query ?? context.job)
+        }
+        do throws(SourceError) {
+            let producer = try KafkaProducer(connection, log: log)
+            try producer.open(topic: topic, partitioner: options.requiredText("partitioner"), create: create)
+            return KafkaSink(producer: producer, topic: topic, encoder: encoder)
+        } catch {
+            throw SinkError(error.description, isRetriable: error.isRetriable)
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import CRdkafka
+import StreamEngine
+
+/// What became of a transaction.
+public enum KafkaTransactionOutcome: Sendable {
+    case committed
+    /// Nothing of it is visible; the next may begin.
+    case aborted(SourceError)
+    /// No answer came: the brokers may have committed it or not. Read committed offsets and tokens, with a new
+    /// producer, to know (SEMANTICS §5).
+    case unknown(SourceError)
+    /// Another producer with this transactional id took over, or the client cannot go on: a new producer is needed.
+    /// Whether a commit under way took effect is unknown as well.
+    case fenced(SourceError)
+}
+
+/// The transactions of one producer: `begin` → records → `sendOffsets` → `finish`. Used by the producer's thread.
+public final class KafkaTransactions {
+    private let producer: KafkaProducer
+    private var handle: OpaquePointer { producer.client.handle }
+    /// Whether a transaction is open.
+    public private(set) var isOpen = false
+
+    /// Takes the transactional id over: fences an earlier producer with it and ends what that left open. Retried until
+    /// `timeoutMs` have passed.
+    public init(_ producer: KafkaProducer, timeoutMs: Int) throws(SourceError) {
+        precondition(producer.transactionalID != nil, "transactions need a producer with a transactional id")
+        self.producer = producer
+        try check(rd_kafka_init_transactions(producer.client.handle, Int32(clamping: timeoutMs)), "taking over")
+    }
+
+    /// Opens a transaction. Asks no broker.
+    public func begin() throws(SourceError) {
+        try check(rd_kafka_begin_transaction(handle), "beginning")
+        isOpen = true
+    }
+
+    /// The group's identity of this moment, to be taken when an assignment is accepted.
+    public static func member(of consumer: KafkaConsumer) throws(SourceError) -> KafkaMember {
+        KafkaMember(metadata: try consumer.groupMetadata(), id: consumer.memberID)
+    }
+
+    /// Adds the consumer's offsets to the transaction, fenced by the member's generation (KIP-447). A member without an
+    /// id is refused: brokers do not fence it.
+    public func sendOffsets(
+        _ offsets: [PartitionID: CommittedOffset], of member: KafkaMember, timeoutMs: Int
+    ) throws(SourceError) {
+        guard member.id != nil else {
+            throw SourceError(.fenced, "this process is not a member of the group (any more); the epoch is given up")
+        }
+        let list = KafkaPartitionList(capacity: offsets.count)
+        for (id, committed) in offsets {
+            list.add(id.topic, id.partition, offset: committed.offset, metadata: committed.metadata)
+        }
+        try check(
+            rd_kafka_send_offsets_to_transaction(
+                handle, list.pointer, member.metadata.pointer, Int32(clamping: timeoutMs)), "sending offsets to")
+    }
+
+    /// Commits; aborts by itself where the commit failed for certain. Records and decision have `timeoutMs` each.
+    public func commit(timeoutMs: Int) -> KafkaTransactionOutcome {
+        precondition(isOpen, "there is no open transaction")
+        do throws(SinkError) {
+            // Their reports must be served by us: librdkafka's own flush inside the commit cannot.
+            try producer.flush(timeoutMs: timeoutMs)
+        } catch {
+            return abort(
+                because: SourceError(error.isRetriable ? .timedOut : .other, error.description), timeoutMs: timeoutMs)
+        }
+        guard let error = rd_kafka_commit_transaction(handle, Int32(clamping: timeoutMs)) else {
+            isOpen = false
+            return .committed
+        }
+        defer { rd_kafka_error_destroy(error) }
+        let reason = describe(error, "committing")
+        if rd_kafka_error_is_fatal(error) != 0 {
+            isOpen = false
+            return .fenced(reason)
+        }
+        if rd_kafka_error_txn_requires_abort(error) != 0 { return abort(because: reason, timeoutMs: timeoutMs) }
+        isOpen = false
+        return .unknown(reason)
+    }
+
+    /// Aborts the open transaction: nothing of it becomes visible.
+    public func abort(because reason: SourceError, timeoutMs: Int) -> KafkaTransactionOutcome {
+        producer.purge()
+        isOpen = false
+        guard let error = rd_kafka_abort_transaction(handle, Int32(clamping: timeoutMs)) else {
+            return .aborted(reason)
+        }
+        defer { rd_kafka_error_destroy(error) }
+        let failure = describe(error, "aborting (\(reason.description))")
+        // Not committed for certain, but this producer is of no use: the brokers end the transaction when it times out
+        // or a new producer with the same id starts.
+        return .fenced(failure)
+    }
+
+    private func check(_ error: OpaquePointer?, _ what: String) throws(SourceError) {
+        guard let error else { return }
+        defer { rd_kafka_error_destroy(error) }
+        throw describe(error, what)
+    }
+
+    private func describe(_ error: OpaquePointer, _ what: String) -> SourceError {
+        let code = rd_kafka_error_code(error)
+        let text = String(cString: rd_kafka_error_string(error))
+        let whole = "\(what) transaction \(producer.transactionalID ?? ""): \(text)"
+        if KafkaErrors.kind(code) == .fenced {
+            return SourceError(.fenced, "\(whole); another process with this transactional id has taken over")
+        }
+        if code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE {
+            return SourceError(.configuration, "\(whole); exactly-once needs Kafka 2.5 or later")
+        }
+        if rd_kafka_error_is_fatal(error) != 0 { return SourceError(.fatal, whole) }
+        return KafkaErrors.error(code, "\(what) transaction \(producer.transactionalID ?? "")", detail: text)
+    }
+}
+
+/// A member's identity in its group at one moment.
+public struct KafkaMember {
+    let metadata: KafkaGroupMetadata
+    /// nil: not a member.
+    public let id: String?
+}
