@@ -202,7 +202,9 @@ struct RemoteWriteTests {
     }
 
     @Test func aSampleOutOfRangeOrTooFarAheadCostsItself() {
-        let bench = RemoteWriteBench()
+        var limits = DecodeLimits()
+        limits.timestampRangeMs = -1_000_000...1_000_000
+        let bench = RemoteWriteBench(limits)
         bench.decode(
             request: ProtobufBytes.request([
                 ProtobufBytes.series([("__name__", "up")], [(1, 1), (.max, 2), (101, 3), (100, 4), (.min, 5)])
