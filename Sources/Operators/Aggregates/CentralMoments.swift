@@ -4,10 +4,10 @@ import StreamEngine
 /// State of `stddev`, `variance` and their kin: count, mean and the sum of squared deviations, updated as by
 /// B. P. Welford (1962) and merged as by Chan, Golub and LeVeque (1979). 24 bytes.
 ///
-/// The mean is kept to about 69 bits, in two parts: deviations of 1e-3 around 1e9 keep all their figures, where one
-/// double's mean would already be wrong in the fourth. The count (40 bits) and the mean's lower part (the upper 24 bits
-/// of a Float) share one word; beyond 1.1e12 rows the count stands still, which changes a deviation by less than its
-/// rounding does.
+/// The mean is kept in two parts, to about 77 bits: deviations of 1e-3 around 1e9 keep all their figures, where one
+/// double's mean would already be wrong in the fourth. The count and the mean's lower part share one word: 31 bits and a
+/// Float, and beyond 2^31 rows, where one row moves the mean less, 39 bits and a Float's upper 24. Beyond 5e11 rows the
+/// count stands still.
 ///
 /// A NaN or infinite value makes the sum of squares NaN, for good. A deviation beyond 1e154 overflows its square.
 public struct CentralMoments: AggregateState {
@@ -15,17 +15,19 @@ public struct CentralMoments: AggregateState {
 
     private var mean = 0.0
     private var squares = 0.0
-    /// Count in the lower 40 bits, lower part of the mean above.
+    /// Below 2^31 rows: the count above, a Float below. Else the highest bit, 39 bits of count, a Float's upper 24.
     private var packed: UInt64 = 0
 
-    private static let countBits: UInt64 = 40
-    private static let countMax: UInt64 = (1 << 40) - 1
+    private static let largeMark: UInt64 = 1 << 63
+    private static let countMax: UInt64 = (1 << 39) - 1
 
     public init() {}
 
     /// The number of rows.
     @inline(__always)
-    public var count: UInt64 { packed & Self.countMax }
+    public var count: UInt64 {
+        packed < Self.largeMark ? packed >> 32 : (packed & ~Self.largeMark) >> 24
+    }
 
     /// The variance over the count less `correction`: 1 for a sample's, 0 for a population's; nil when that is not above
     /// zero rows.
@@ -37,7 +39,8 @@ public struct CentralMoments: AggregateState {
 
     @inline(__always)
     private var meanRest: Double {
-        Double(Float(bitPattern: UInt32(truncatingIfNeeded: (packed >> Self.countBits) << 8)))
+        let bits = packed < Self.largeMark ? packed : packed << 8
+        return Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits)))
     }
 
     /// Moves the mean by `step`, keeping what the upper part cannot hold.
@@ -48,9 +51,9 @@ public struct CentralMoments: AggregateState {
         let taken = next - mean
         let rest = (mean - (next - taken)) + (add - taken)
         mean = next
-        // To the nearest of 24 bits (sign, exponent, 15 of the fraction).
-        let bits = (Float(rest).bitPattern &+ 0x80) >> 8
-        packed = UInt64(bits) << Self.countBits | min(count, Self.countMax)
+        let bits = UInt64(Float(rest).bitPattern)
+        packed =
+            count < 1 << 31 ? count << 32 | bits : Self.largeMark | min(count, Self.countMax) << 24 | bits >> 8
     }
 
     @inline(__always)
