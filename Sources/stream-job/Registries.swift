@@ -4,8 +4,14 @@ import StreamEngine
 
 extension Registries {
     /// Everything this program knows: the one place where formats, sinks, aggregates and functions are put together.
-    static let standard = Registries(
-        formats: InputFormats.all, sinks: [JSONLSinkFactory()], aggregates: Aggregates.all,
-        bucketAggregates: BucketAggregates.all,
-        seriesFunctions: SeriesFunctions.all)
+    static let standard: Registries = {
+        var registries = Registries(
+            formats: InputFormats.all, sinks: [JSONLSinkFactory()], aggregates: Aggregates.all,
+            bucketAggregates: BucketAggregates.all,
+            seriesFunctions: SeriesFunctions.all)
+        registries.kafkaSettingCheck = { setting, _ in
+            KafkaConfiguration.check(name: setting.name, value: setting.value).map { SettingComplaint($0) }
+        }
+        return registries
+    }()
 }

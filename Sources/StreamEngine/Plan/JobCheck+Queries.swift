@@ -60,10 +60,11 @@ extension JobCheck {
             )
             return
         }
-        if window.panesPerWindow > 10_000 {
+        let spec = WindowSpec(sizeMs: window.sizeMs, slideMs: window.slideMs, offsetMs: window.offsetMs)
+        if spec.panesPerWindow > 10_000 {
             warn(
-                "windows of \(size) every \(slide) are made of \(window.panesPerWindow) panes of "
-                    + "\(DurationText.compact(window.paneMs))", at: "\(path).slide",
+                "windows of \(size) every \(slide) are made of \(spec.panesPerWindow) panes of "
+                    + "\(DurationText.compact(spec.paneMs))", at: "\(path).slide",
                 label: "each is kept for each group; a slide that divides the size needs fewer")
         }
     }

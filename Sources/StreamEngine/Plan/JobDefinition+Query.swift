@@ -45,15 +45,6 @@ public struct WindowDefinition: Sendable, Hashable {
         self.slideMs = slideMs ?? sizeMs
         self.offsetMs = offsetMs
     }
-
-    /// The width of a pane: gcd(size, slide, offset) (SEMANTICS §2).
-    public var paneMs: Int64 {
-        func gcd(_ a: Int64, _ b: Int64) -> Int64 { b == 0 ? a : gcd(b, a % b) }
-        return gcd(gcd(sizeMs, slideMs), abs(offsetMs))
-    }
-
-    /// How many panes make a window.
-    public var panesPerWindow: Int64 { paneMs > 0 ? sizeMs / paneMs : 0 }
 }
 
 /// By what a query groups.
