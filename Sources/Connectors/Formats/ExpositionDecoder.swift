@@ -1,3 +1,4 @@
+import Glibc
 import StreamEngine
 
 /// Where the two text exposition formats differ.
@@ -40,14 +41,15 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
         if record.linesAreRecords { batch.records += line }
     }
 
-    /// Reads a line whose series follows the one before as it did last time; gives the start of the next line, or nil
-    /// where the line needs a closer look. Nothing is appended then.
+    /// Reads a line of a known series; gives the start of the next line, or nil where the line needs a closer look.
+    /// Nothing is appended then.
     @inline(__always)
     private func decodeFast(
         _ start: BytePointer, _ end: BytePointer, _ line: Int, _ context: RecordContext, _ series: SeriesDictionary,
         _ batch: SampleBatch
     ) -> BytePointer? {
-        guard let (id, length) = series.predict(start, available: end - start) else { return nil }
+        guard let (id, length) = series.predict(start, available: end - start) ?? Self.lookUp(start, end, series)
+        else { return nil }
         var p = start + length
         skipBlanks(&p, end)
         // Here also when a brace follows: then the blank was within the name of the series.
@@ -73,6 +75,25 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
         batch.append(
             series: id, timestampMs: timestampMs, value: value, place: UInt32(truncatingIfNeeded: line))
         return p
+    }
+
+    /// Finds a known series that does not follow the one before as it did last time. The first `}` is taken to end it:
+    /// it may stand within a label, or far away, but then the bytes up to it are no known spelling, and a known
+    /// spelling is a whole one.
+    @inline(never)
+    private static func lookUp(
+        _ start: BytePointer, _ end: BytePointer, _ series: SeriesDictionary
+    ) -> (series: UInt32, length: Int)? {
+        let limit = min(end, start + 1024)
+        var p = start
+        while p < limit, p.pointee > 0x20, p.pointee != UInt8(ascii: "{") { p += 1 }
+        guard p < limit else { return nil }
+        if p.pointee == UInt8(ascii: "{") {
+            guard let brace = memchr(p, 0x7D, limit - p) else { return nil }
+            p = BytePointer(brace.assumingMemoryBound(to: UInt8.self)) + 1
+        }
+        guard p > start, let id = series.find(start, length: p - start) else { return nil }
+        return (id, p - start)
     }
 
     /// Reads any line; false when nothing after it belongs to the exposition.

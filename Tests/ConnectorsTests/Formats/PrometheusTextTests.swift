@@ -207,4 +207,27 @@ import Testing
                 "m{a=\"b\"} 3.0 3",
             ])
     }
+
+    /// Series whose spellings begin alike, in changing order, so that look-ups and forecasts are all tried and missed.
+    @Test func likeSpellingsInAnyOrder() throws {
+        let spellings = [
+            "m", "m{}", #"m{a="}"}"#, #"m{a="} 1"}"#, #"m{a="{"}"#, #"m{a="x"}"#, #"m{a="x",b="}"}"#, #"m {a="x"}"#,
+            "mm",
+            #"{"m",a="}"}"#, #"m{a="\"}"}"#, "m\t{}",
+        ]
+        let series = [
+            "m", "m", #"m{a="}"}"#, #"m{a="} 1"}"#, #"m{a="{"}"#, #"m{a="x"}"#, #"m{a="x",b="}"}"#, #"m{a="x"}"#, "mm",
+            #"m{a="}"}"#, #"m{a="\"}"}"#, "m",
+        ]
+        var random = Seeded(3)
+        var text = ""
+        var expected: [String] = []
+        for i in 0..<2000 {
+            let which = random.below(spellings.count)
+            text += "\(spellings[which]) \(i) \(i)\n"
+            expected.append("\(series[which]) \(i).0 \(i)")
+        }
+        #expect(try decode(text, as: "prometheus").samples == expected)
+        #expect(try decode(text, as: "prometheus").bad == [])
+    }
 }

@@ -317,4 +317,36 @@ import Testing
         #expect(Set(decoded.samples).count == 1)
         #expect(decoded.samples.count == 300)
     }
+
+    /// Series whose spellings begin alike, in changing order, so that look-ups and forecasts are all tried and missed.
+    @Test func likeSpellingsInAnyOrder() throws {
+        let spellings = [
+            #""name":"m""#, #""name":"m","labels":{}"#, #""labels":{},"name":"m""#, #""labels":{"__name__":"m"}"#,
+            #""name":"m","labels":{"a":"}"}"#, #""labels":{"a":"}"},"name":"m""#, #""name":"m", "labels":{"a":"x"}"#,
+            #""name":"m","labels":{"a":"x"}"#, #""labels":{"a":"x"},"name":"m""#, #""labels":{"a":"x"},"name":"mm""#,
+            #""labels":{"a":"x","__name__":"m"}"#, #""labels":{"a":"x","__name__":"m"},"name":"m""#,
+            #""labels":{"a":"x","__name__":"m"},"name":"n""#, #""name":"m","labels":{"__name__":"n"}"#,
+        ]
+        let series: [String?] = [
+            "m", "m", "m", "m", #"m{a="}"}"#, #"m{a="}"}"#, #"m{a="x"}"#, #"m{a="x"}"#, #"m{a="x"}"#, #"mm{a="x"}"#,
+            #"m{a="x"}"#, #"m{a="x"}"#, nil, nil,
+        ]
+        var random = Seeded(3)
+        var lines: [String] = []
+        var expected: [String] = []
+        for i in 0..<2000 {
+            let which = random.below(spellings.count)
+            lines.append(
+                random.below(2) == 0
+                    ? #"{\#(spellings[which]),"value":"\#(i)","timestamp":\#(i)}"#
+                    : #"{"timestamp":\#(i),"value":\#(i),\#(spellings[which])}"#)
+            if let name = series[which] { expected.append("\(name) \(i).0 \(i * 1000)") }
+        }
+        for text in [lines.joined(separator: "\n"), "[\(lines.joined(separator: ","))]"] {
+            let decoded = try decode(text, as: "sample-json")
+            #expect(decoded.samples == expected)
+            #expect(decoded.samples.count + decoded.bad.count == 2000)
+            #expect(decoded.badRecords.allSatisfy { $0.reason == .badName })
+        }
+    }
 }
