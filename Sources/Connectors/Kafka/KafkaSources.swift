@@ -1,0 +1,44 @@
+import StreamEngine
+
+/// The Kafka side of a job's sources, made from its definition.
+public enum KafkaSources {
+    /// What `run` reads: the sources that are not broadcast, as a member of the job's group, or outside any group with
+    /// `delivery: none`. Connects in the background.
+    public static func live(
+        _ job: JobDefinition, group: String? = nil, log: @escaping @Sendable (KafkaLogLine) -> Void
+    ) throws(SourceError) -> any LiveSource {
+        let subscriptions = job.sources.filter { !$0.isBroadcast }.map { KafkaSubscription($0) }
+        switch job.delivery {
+        case .exactlyOnce, .atLeastOnce:
+            return try KafkaConsumer(
+                job.kafka, group: KafkaGroup(id: group ?? job.group), subscriptions: subscriptions,
+                excludedTopics: writtenTopics(job), log: log)
+        case .none:
+            return try KafkaTopicReader(
+                job.kafka, subscriptions: subscriptions, end: .never, excludedTopics: writtenTopics(job), log: log)
+        }
+    }
+
+    /// What `replay` of topics reads: the same topics, outside any group, up to `end`. `start` takes the place of each
+    /// source's `startingOffsets`.
+    public static func bounded(
+        _ job: JobDefinition, start: StartingOffsets = .earliest, end: KafkaReadingEnd = .present,
+        log: @escaping @Sendable (KafkaLogLine) -> Void
+    ) throws(SourceError) -> any LiveSource {
+        let subscriptions = job.sources.filter { !$0.isBroadcast }.map {
+            KafkaSubscription(source: $0.name, topics: $0.topics, startingOffsets: start)
+        }
+        return try KafkaTopicReader(
+            job.kafka, subscriptions: subscriptions, end: end, excludedTopics: writtenTopics(job), log: log)
+    }
+
+    /// Topics of the job's own sinks: no pattern of its sources matches them (JOBS.md).
+    static func writtenTopics(_ job: JobDefinition) -> [String] {
+        var sinks = job.deadLetter.sink.map { [$0] } ?? []
+        for query in job.queries {
+            sinks += query.sinks + query.anomalies.flatMap(\.sinks)
+            if let late = query.late { sinks.append(late) }
+        }
+        return Set(sinks.compactMap { $0.kind == "kafka" ? $0.options.text("topic") : nil }).sorted()
+    }
+}
