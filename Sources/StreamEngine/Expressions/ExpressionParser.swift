@@ -83,7 +83,8 @@ public struct ExpressionParser {
         var left = try and()
         while isWord("or") || isSymbol("||") {
             try advance()
-            left = try joined(.or, left, try and())
+            let right = try and()
+            left = try joined(.or, left, right)
         }
         return left
     }
@@ -92,7 +93,8 @@ public struct ExpressionParser {
         var left = try not()
         while isWord("and") || isSymbol("&&") {
             try advance()
-            left = try joined(.and, left, try not())
+            let right = try not()
+            left = try joined(.and, left, right)
         }
         return left
     }
@@ -119,7 +121,8 @@ public struct ExpressionParser {
         let left = try sum()
         if let op = comparisonOperator {
             try advance()
-            let result = try joined(op, left, try sum())
+            let right = try sum()
+            let result = try joined(op, left, right)
             if comparisonOperator != nil || isWord("in") {
                 throw ExpressionError(
                     "comparisons do not chain", at: range, hint: "join them with `and`, or use parentheses")
@@ -168,7 +171,8 @@ public struct ExpressionParser {
             let op: BinaryOperator
             if isSymbol("+") { op = .add } else if isSymbol("-") { op = .subtract } else { return left }
             try advance()
-            left = try joined(op, left, try product())
+            let right = try product()
+            left = try joined(op, left, right)
         }
     }
 
@@ -186,7 +190,8 @@ public struct ExpressionParser {
                 return left
             }
             try advance()
-            left = try joined(op, left, try unary())
+            let right = try unary()
+            left = try joined(op, left, right)
         }
     }
 
@@ -263,6 +268,7 @@ public struct ExpressionParser {
         return Part(expression: Expression(kind, at: whole), height: height + 1, range: whole)
     }
 
+    // The operands are parsed before the call: an argument that moves the parser would leave `self` behind at the call.
     private func joined(_ op: BinaryOperator, _ left: Part, _ right: Part) throws(ExpressionError) -> Part {
         try grown(
             .binary(op, left.expression, right.expression), from: left.range, over: max(left.height, right.height))

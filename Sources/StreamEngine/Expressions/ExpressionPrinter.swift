@@ -25,11 +25,15 @@ enum ExpressionPrinter {
 
     static func column(_ reference: ColumnReference) -> String {
         let text = reference.name.description
-        let isPath =
-            !text.isEmpty && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(isIdentifier)
-        if reference.isLabel { return isPath ? "labels.\(text)" : "labels.`\(text)`" }
-        let isPlain = isPath && !text.hasPrefix("labels.") && !ExpressionLexer.keywords.contains(text)
-        return isPlain ? text : "`\(text)`"
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        // A dotted name that begins with `labels` would read as a label's, and a keyword as itself.
+        let isPlain =
+            parts.allSatisfy(isIdentifier)
+            && (reference.isLabel
+                || !ExpressionLexer.keywords.contains(String(parts[0])) && (parts[0] != "labels" || parts.count == 1))
+        let name =
+            isPlain ? text : "`\(text.split(separator: "`", omittingEmptySubsequences: false).joined(separator: "``"))`"
+        return reference.isLabel ? "labels.\(name)" : name
     }
 
     /// The shortest text that reads back as the same number.
