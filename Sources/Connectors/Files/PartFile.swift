@@ -25,6 +25,9 @@ final class PartFile {
     private(set) var isVisible = false
     /// A write failed half way: bytes behind `mark` are in the file.
     private var isTorn = false
+    /// Bytes from the start that are on the disk.
+    private var syncedBytes: Int64 = 0
+    private var syncFailure: IOFailure?
 
     private let directory: String
     private let files: any FileSystem
@@ -65,20 +68,38 @@ final class PartFile {
 
     /// Goes back to an earlier mark; a write that failed half way is cut off too.
     func rewind(to earlier: PartMark) throws(IOFailure) {
-        guard isTorn || earlier != mark else { return }
+        guard isTorn || syncFailure != nil || earlier != mark else { return }
         mark = earlier
         let file = try opened()
         try file.truncate(to: earlier.bytes)
         try file.seek(to: earlier.bytes)
         isTorn = false
+        // The cut itself needs no sync: what lies behind the committed length does not count.
+        if earlier.bytes <= syncedBytes {
+            syncedBytes = earlier.bytes
+            syncFailure = nil
+        }
     }
 
     /// Returns when everything written is on the disk.
-    func sync() throws(IOFailure) { try file?.sync() }
+    ///
+    /// After a failed fsync the system forgets which pages did not reach the disk, and a second one succeeds without
+    /// them. So the failure stays until those bytes are cut off and written anew.
+    func sync() throws(IOFailure) {
+        if let syncFailure { throw syncFailure }
+        guard syncedBytes != mark.bytes, let file else { return }
+        do throws(IOFailure) {
+            try file.sync()
+        } catch {
+            syncFailure = error
+            throw error
+        }
+        syncedBytes = mark.bytes
+    }
 
     /// Makes everything durable and gives the descriptor back; writing on opens the file again.
     func putAside() throws(IOFailure) {
-        try file?.sync()
+        try sync()
         try file?.close()
         file = nil
     }

@@ -1,0 +1,116 @@
+import Glibc
+import Platform
+import Synchronization
+
+/// The machine's file system until the n-th call that changes something; from there on nothing works, as after a
+/// `kill -9`. A write that meets the crash is cut in half. Counts calls, so that a test can crash at each.
+final class CrashingFileSystem: FileSystem {
+    private let real = PosixFileSystem()
+    private let steps: Steps
+
+    final class Steps: Sendable {
+        private let left: Atomic<Int>
+        private let code: Int32
+        private let isOnce: Bool
+
+        /// The call that fails first (0: the first one), with which `errno`, and whether later ones work again.
+        init(failingAt step: Int, code: Int32, once: Bool) {
+            left = Atomic(step)
+            self.code = code
+            isOnce = once
+        }
+
+        var met: Bool { left.load(ordering: .relaxed) < 0 }
+
+        func take(_ operation: IOFailure.Operation, _ path: String) throws(IOFailure) {
+            let before = left.wrappingSubtract(1, ordering: .relaxed).oldValue
+            if before == 0 || (before < 0 && !isOnce) { throw IOFailure(operation, path: path, code: code) }
+        }
+    }
+
+    init(failingAt step: Int, code: Int32 = EIO, once: Bool = false) {
+        steps = Steps(failingAt: step, code: code, once: once)
+    }
+
+    /// Whether the failing call was reached.
+    var met: Bool { steps.met }
+
+    func open(_ path: String, _ mode: OpenMode) throws(IOFailure) -> any File {
+        if case .read = mode { return try real.open(path, mode) }
+        try steps.take(.open, path)
+        return CrashingFile(try real.open(path, mode), steps)
+    }
+
+    func createDirectories(_ path: String) throws(IOFailure) {
+        try steps.take(.createDirectory, path)
+        try real.createDirectories(path)
+    }
+
+    func list(_ directory: String) throws(IOFailure) -> [String] { try real.list(directory) }
+
+    func status(_ path: String) throws(IOFailure) -> FileStatus? { try real.status(path) }
+
+    func rename(_ source: String, to target: String) throws(IOFailure) {
+        try steps.take(.rename, source)
+        try real.rename(source, to: target)
+    }
+
+    func remove(_ path: String) throws(IOFailure) -> Bool {
+        try steps.take(.remove, path)
+        return try real.remove(path)
+    }
+
+    func syncDirectory(_ directory: String) throws(IOFailure) {
+        try steps.take(.sync, directory)
+        try real.syncDirectory(directory)
+    }
+}
+
+private final class CrashingFile: File {
+    private let real: any File
+    private let steps: CrashingFileSystem.Steps
+
+    init(_ real: any File, _ steps: CrashingFileSystem.Steps) {
+        self.real = real
+        self.steps = steps
+    }
+
+    var path: String { real.path }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(IOFailure) -> Int { try real.read(into: buffer) }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(IOFailure) -> Int {
+        try real.read(into: buffer, at: offset)
+    }
+
+    func writeAll(_ bytes: UnsafeRawBufferPointer) throws(IOFailure) {
+        do throws(IOFailure) {
+            try steps.take(.write, path)
+        } catch {
+            try real.writeAll(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count / 2)]))
+            throw error
+        }
+        try real.writeAll(bytes)
+    }
+
+    func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(IOFailure) {
+        try steps.take(.write, path)
+        try real.writeAll(bytes, at: offset)
+    }
+
+    func seek(to offset: Int64) throws(IOFailure) { try real.seek(to: offset) }
+
+    func truncate(to size: Int64) throws(IOFailure) {
+        try steps.take(.truncate, path)
+        try real.truncate(to: size)
+    }
+
+    func size() throws(IOFailure) -> Int64 { try real.size() }
+
+    func sync() throws(IOFailure) {
+        try steps.take(.sync, path)
+        try real.sync()
+    }
+
+    func close() throws(IOFailure) { try real.close() }
+}
