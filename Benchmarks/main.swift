@@ -3,7 +3,9 @@
 // Without a name all are run.
 
 let benchmarks: [(name: String, run: () -> Void)] = [
-    ("decode", runDecodeBenchmark)
+    ("decode", runDecodeBenchmark),
+    ("remote-write", runRemoteWriteBenchmark),
+    ("series-functions", runSeriesFunctionsBenchmark),
 ]
 
 let wanted = CommandLine.arguments.dropFirst()

@@ -34,6 +34,7 @@ public struct RemoteWriteFormat: Format {
 final class RemoteWriteDecoder: RecordDecoder {
     private let limits: DecodeLimits
     private var request: [UInt8] = []
+    private var found: [WriteRequest.Found] = []
 
     init(limits: DecodeLimits) {
         self.limits = limits
@@ -48,9 +49,10 @@ final class RemoteWriteDecoder: RecordDecoder {
             }
             try decompress(record.bytes)
             try request.withUnsafeBufferPointer { request throws(DecodeFault) in
-                // Twice, so that a message broken at its end leaves no half of its samples behind.
-                try WriteRequest.check(request)
-                try decodeSeries(request, context, series, batch)
+                // First everything is checked, so that a message broken at its end leaves no half of its samples behind.
+                defer { found.removeAll(keepingCapacity: true) }
+                try WriteRequest.check(request, series, into: &found)
+                try takeSamples(context, series, batch)
             }
         } catch {
             let bytes = record.bytes
@@ -59,7 +61,9 @@ final class RemoteWriteDecoder: RecordDecoder {
                     offset: record.offset, line: 1, reason: error.reason, detail: error.detail, raw: Array(bytes),
                     recordTimestampMs: record.timestampMs))
         }
+        // What an unusually large message took is given back.
         if request.capacity > 1 << 20 { request = [] }
+        if found.capacity > 1 << 16 { found = [] }
     }
 
     private func decompress(_ block: UnsafeBufferPointer<UInt8>) throws(DecodeFault) {
@@ -77,91 +81,80 @@ final class RemoteWriteDecoder: RecordDecoder {
         }
     }
 
-    /// Takes the samples of a request that has been checked.
-    private func decodeSeries(
-        _ request: UnsafeBufferPointer<UInt8>, _ context: RecordContext, _ series: SeriesDictionary,
-        _ batch: SampleBatch
+    /// Takes the samples of the series found.
+    private func takeSamples(
+        _ context: RecordContext, _ series: SeriesDictionary, _ batch: SampleBatch
     ) throws(DecodeFault) {
-        guard var fields = ProtobufFields(request) else { return }
         var place = 0
-        while let (number, payload) = try fields.next() {
-            guard number == WriteRequest.timeSeries, case .bytes(let one) = payload, let base = one.baseAddress else {
-                continue
-            }
+        for one in found {
             do throws(DecodeFault) {
-                try decodeOne(one, &place, context, series, batch)
+                let labels = one.known == nil ? try readLabels(one) : nil
+                try takeSamples(one, labels, &place, context, series, batch)
             } catch {
-                context.reject(error, place: place + 1, base, base + one.count, in: batch)
-                place += try WriteRequest.sampleCount(one)
+                // Thrown before the first sample was looked at.
+                guard let base = one.bytes.baseAddress else { continue }
+                context.reject(error, place: place + 1, base, base + one.bytes.count, in: batch)
+                place += try WriteRequest.sampleCount(one.bytes)
             }
         }
     }
 
-    /// Takes the samples of one `TimeSeries`; throws before the first where its labels are refused.
-    private func decodeOne(
-        _ one: UnsafeBufferPointer<UInt8>, _ place: inout Int, _ context: RecordContext, _ series: SeriesDictionary,
-        _ batch: SampleBatch
+    private func readLabels(_ one: WriteRequest.Found) throws(DecodeFault) -> SeriesLabels {
+        guard one.labelBytes <= limits.maxLineBytes else {
+            throw DecodeFault(
+                .lineTooLong, "labels of \(one.labelBytes) bytes, limits.maxLineBytes is \(limits.maxLineBytes)")
+        }
+        return try WriteRequest.labels(one.bytes, maxLabels: limits.maxLabelsPerSeries)
+    }
+
+    /// Takes the samples of one series, whose labels are given where it is not known.
+    private func takeSamples(
+        _ one: WriteRequest.Found, _ labels: SeriesLabels?, _ place: inout Int, _ context: RecordContext,
+        _ series: SeriesDictionary, _ batch: SampleBatch
     ) throws(DecodeFault) {
-        guard var fields = ProtobufFields(one), let base = one.baseAddress else { return }
-        var id = try identify(one, series)
+        guard var fields = ProtobufFields(one.bytes), let base = one.bytes.baseAddress else { return }
+        var index = one.known
         while let (number, payload) = try fields.next() {
             guard number == WriteRequest.samples, case .bytes(let bytes) = payload else { continue }
             place += 1
             let sample = try WriteRequest.sample(bytes)
-            do throws(DecodeFault) {
-                let timestampMs =
-                    context.accepts(sample.timestampMs)
-                    ? sample.timestampMs : try context.eventTime(sample.timestampMs)
-                // Interned with its first good sample, so that bad ones leave no trace in the dictionary.
-                let index = id.index ?? id.intern(series)
-                let at = UInt32(truncatingIfNeeded: place)
-                if sample.value.bitPattern == SampleBatch.staleBits {
-                    batch.appendStale(series: index, timestampMs: timestampMs, place: at)
-                } else {
-                    batch.append(series: index, timestampMs: timestampMs, value: sample.value, place: at)
-                }
-            } catch {
-                context.reject(error, place: place, base, base + one.count, in: batch)
+            guard context.accepts(sample.timestampMs) else {
+                reject(sample.timestampMs, place, base, base + one.bytes.count, context, batch)
+                continue
             }
-        }
-    }
-
-    /// A series known by the bytes of its labels, or its labels read and checked.
-    private struct Identity {
-        /// Its index, once it has one.
-        var index: UInt32?
-        let labels: SeriesLabels?
-        /// The labels' bytes, where they stand together in front, as every encoder writes them: a spelling.
-        let spelling: UnsafeBufferPointer<UInt8>?
-
-        mutating func intern(_ series: SeriesDictionary) -> UInt32 {
-            guard let labels else { preconditionFailure("a series without index has labels") }
-            let new: UInt32
-            if let spelling, let base = spelling.baseAddress {
-                new = series.insert(base, length: spelling.count, labels: labels)
+            // Interned with its first good sample, so that bad ones leave no trace in the dictionary.
+            let id = index ?? intern(one, labels, series)
+            index = id
+            let at = UInt32(truncatingIfNeeded: place)
+            if sample.value.bitPattern == SampleBatch.staleBits {
+                batch.appendStale(series: id, timestampMs: sample.timestampMs, place: at)
             } else {
-                new = series.index(of: labels)
+                batch.append(series: id, timestampMs: sample.timestampMs, value: sample.value, place: at)
             }
-            index = new
-            return new
         }
     }
 
-    private func identify(
-        _ one: UnsafeBufferPointer<UInt8>, _ series: SeriesDictionary
-    ) throws(DecodeFault) -> Identity {
-        let extent = try WriteRequest.labelExtent(one)
-        if extent.isContiguous, let base = one.baseAddress, extent.bytes > 0,
-            let known = series.find(base, length: extent.bytes)
-        {
-            return Identity(index: known, labels: nil, spelling: nil)
+    /// A sample whose time is refused, with the reason.
+    private func reject(
+        _ timestampMs: Int64, _ place: Int, _ start: BytePointer, _ end: BytePointer, _ context: RecordContext,
+        _ batch: SampleBatch
+    ) {
+        do throws(DecodeFault) {
+            _ = try context.eventTime(timestampMs)
+        } catch {
+            context.reject(error, place: place, start, end, in: batch)
         }
-        guard extent.bytes <= limits.maxLineBytes else {
-            throw DecodeFault(
-                .lineTooLong, "labels of \(extent.bytes) bytes, limits.maxLineBytes is \(limits.maxLineBytes)")
+    }
+
+    private func intern(
+        _ one: WriteRequest.Found, _ labels: SeriesLabels?, _ series: SeriesDictionary
+    ) -> UInt32 {
+        guard let labels else { preconditionFailure("a series that is not known has labels") }
+        guard let spelling = one.spelling, let base = spelling.baseAddress, !spelling.isEmpty else {
+            return series.index(of: labels)
         }
-        let labels = try WriteRequest.labels(one, maxLabels: limits.maxLabelsPerSeries)
-        let spelling = extent.isContiguous ? UnsafeBufferPointer(rebasing: one[..<extent.bytes]) : nil
-        return Identity(index: nil, labels: labels, spelling: spelling)
+        // Within one message a new series may come several times: its spelling is kept once.
+        if let known = series.find(base, length: spelling.count) { return known }
+        return series.insert(base, length: spelling.count, labels: labels)
     }
 }

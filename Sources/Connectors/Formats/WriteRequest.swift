@@ -13,27 +13,69 @@ enum WriteRequest {
     private static let metadata: UInt64 = 3
     private static let labels: UInt64 = 1
 
-    /// Refuses bytes that are not a `WriteRequest` throughout: every known field has its wire type, every length ends
-    /// within its message.
-    static func check(_ request: UnsafeBufferPointer<UInt8>) throws(DecodeFault) {
+    /// A `TimeSeries` found to be well formed.
+    struct Found {
+        let bytes: UnsafeBufferPointer<UInt8>
+        /// The bytes of its label fields with their tags, where they stand together in front, as every encoder writes them:
+        /// the series' spelling. nil where they do not.
+        let spelling: UnsafeBufferPointer<UInt8>?
+        /// How many bytes the label fields take with their tags.
+        let labelBytes: Int
+        /// The index of a series whose spelling is known; nil where its labels have yet to be read.
+        var known: UInt32?
+    }
+
+    /// Gives the `TimeSeries` of a request. Refuses bytes that are not a `WriteRequest` throughout: every known field has
+    /// its wire type, every length ends within its message. Labels that `series` knows as they are spelled were looked
+    /// at when they were new, and are not again.
+    static func check(
+        _ request: UnsafeBufferPointer<UInt8>, _ series: SeriesDictionary, into found: inout [Found]
+    ) throws(DecodeFault) {
         guard var fields = ProtobufFields(request) else { return }
         while let (number, payload) = try fields.next() {
             guard number == timeSeries || number == metadata else { continue }
             let one = try bytes(payload, "WriteRequest", number)
-            if number == timeSeries { try checkSeries(one) }
+            if number == timeSeries { found.append(try checkSeries(one, series)) }
         }
     }
 
-    private static func checkSeries(_ one: UnsafeBufferPointer<UInt8>) throws(DecodeFault) {
+    @inline(__always)
+    private static func checkSeries(
+        _ one: UnsafeBufferPointer<UInt8>, _ series: SeriesDictionary
+    ) throws(DecodeFault) -> Found {
+        guard var fields = ProtobufFields(one), let base = one.baseAddress else {
+            return Found(bytes: one, spelling: one, labelBytes: 0)
+        }
+        var labelBytes = 0
+        var isTogether = true
+        var start = base
+        while let (number, payload) = try fields.next() {
+            if number <= 4 {
+                let inner = try bytes(payload, "TimeSeries", number)
+                if number == labels {
+                    if start != base + labelBytes { isTogether = false }
+                    labelBytes += fields.at - start
+                } else if number == samples {
+                    _ = try sample(inner)
+                }
+            }
+            start = fields.at
+        }
+        let spelling = isTogether ? UnsafeBufferPointer(start: base, count: labelBytes) : nil
+        var found = Found(bytes: one, spelling: spelling, labelBytes: labelBytes)
+        if isTogether, labelBytes > 0 { found.known = series.find(base, length: labelBytes) }
+        if found.known == nil { try checkLabels(one) }
+        return found
+    }
+
+    private static func checkLabels(_ one: UnsafeBufferPointer<UInt8>) throws(DecodeFault) {
         guard var fields = ProtobufFields(one) else { return }
         while let (number, payload) = try fields.next() {
-            guard number <= 4 else { continue }
-            let inner = try bytes(payload, "TimeSeries", number)
-            if number == labels { _ = try label(inner) }
-            if number == samples { _ = try sample(inner) }
+            if number == labels { _ = try label(try bytes(payload, "TimeSeries", number)) }
         }
     }
 
+    @inline(__always)
     private static func bytes(
         _ payload: ProtobufFields.Payload, _ message: String, _ number: UInt64
     ) throws(DecodeFault) -> UnsafeBufferPointer<UInt8> {
@@ -76,24 +118,6 @@ enum WriteRequest {
             }
         }
         return (name, value)
-    }
-
-    /// How many bytes the label fields of a `TimeSeries` take with their tags, and whether they stand together in front.
-    static func labelExtent(
-        _ one: UnsafeBufferPointer<UInt8>
-    ) throws(DecodeFault) -> (bytes: Int, isContiguous: Bool) {
-        guard var fields = ProtobufFields(one), let base = one.baseAddress else { return (0, true) }
-        var bytes = 0
-        var isContiguous = true
-        var start = base
-        while let (number, _) = try fields.next() {
-            if number == labels {
-                if start != base + bytes { isContiguous = false }
-                bytes += fields.at - start
-            }
-            start = fields.at
-        }
-        return (bytes, isContiguous)
     }
 
     /// How many samples a `TimeSeries` holds.
