@@ -20,6 +20,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
 
         .target(name: "Platform", dependencies: ["CZstd", "CLz4", "CZlib", "CSnappy"], swiftSettings: release),
@@ -28,7 +29,7 @@ let package = Package(
         .target(
             name: "Connectors", dependencies: ["StreamEngine", "Platform", "CRdkafka"], swiftSettings: release),
         .target(name: "JobFile", dependencies: ["StreamEngine", "Platform", "CYaml"], swiftSettings: release),
-        .target(name: "EmbeddedBroker", dependencies: ["Platform"], swiftSettings: release),
+        .target(name: "EmbeddedBroker", dependencies: ["Platform", "CLinux"], swiftSettings: release),
         .executableTarget(
             name: "stream-job",
             dependencies: ["Platform", "StreamEngine", "Operators", "Connectors", "JobFile"],
