@@ -32,7 +32,7 @@ let package = Package(
         .target(name: "EmbeddedBroker", dependencies: ["Platform", "CLinux"], swiftSettings: release),
         .executableTarget(
             name: "stream-job",
-            dependencies: ["Platform", "StreamEngine", "Operators", "Connectors", "JobFile"],
+            dependencies: ["Platform", "StreamEngine", "Operators", "Connectors", "JobFile", "EmbeddedBroker"],
             swiftSettings: release),
 
         // Not shipped: librdkafka's mock cluster as a program, for tests and for trying things by hand.
