@@ -50,7 +50,9 @@ let package = Package(
         .testTarget(
             name: "ConnectorsTests", dependencies: ["Connectors", "StreamEngine", "Operators", "Platform", "CRdkafka"],
             exclude: ["Formats/Fixtures"]),
-        .testTarget(name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors"]),
+        .testTarget(
+            name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors", "Platform"],
+            exclude: ["Fixtures"]),
         .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "Platform"]),
         .testTarget(
             name: "EndToEndTests",

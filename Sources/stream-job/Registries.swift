@@ -6,7 +6,8 @@ extension Registries {
     /// Everything this program knows: the one place where formats, sinks, aggregates and functions are put together.
     static let standard: Registries = {
         var registries = Registries(
-            formats: InputFormats.all, sinks: [JSONLSinkFactory()], aggregates: Aggregates.all,
+            formats: InputFormats.all, sinks: FileSinks.all + [KafkaSinkFactory { Console.logKafka($0) }],
+            aggregates: Aggregates.all,
             bucketAggregates: BucketAggregates.all,
             seriesFunctions: SeriesFunctions.all)
         registries.kafkaSettingCheck = { setting, _ in

@@ -62,7 +62,7 @@ extension JobBuilder {
     private mutating func aggregates(_ options: CheckedOptions) -> [NamedAggregate] {
         let path = options.path("aggregates")
         let pairs = options.map("aggregates")
-        if pairs.isEmpty, case .map? = options.value("aggregates"), options.isComplete {
+        if pairs.isEmpty, case .map? = options.value("aggregates"), check.positions.names(under: path).isEmpty {
             check.error(
                 "`aggregates` is empty", path: path, at: check.positions.keySpan(path), label: "such as n: count()")
         }
@@ -111,9 +111,11 @@ extension JobBuilder {
     }
 
     private func anomaly(_ options: CheckedOptions) -> AnomalyDefinition? {
-        guard let name = options.text("name"), case .tagged(let type, let detector)? = options.value("detector") else {
-            return nil
-        }
+        guard let name = options.text("name") else { return nil }
+        // A detector of an unknown type stands in, so that the keys around it are checked too.
+        var type = ""
+        var detector = OptionSchema("detector", "", []).defaults(path: options.path("detector"))
+        if case .tagged(let known, let own)? = options.value("detector") { (type, detector) = (known, own) }
         var anomaly = AnomalyDefinition(
             name: name, column: options.text("column"), detectorType: type, detector: detector)
         anomaly.forMs = options.durationMs("for") ?? 0

@@ -31,7 +31,7 @@ extension JobBuilder {
             return .pattern(pattern)
         }
         let topics = kafka.texts("topics")
-        if !hasTopics, !kafka.written.contains("pattern") {
+        if !hasTopics, !kafka.written.contains("pattern"), kafka.isComplete {
             check.error(
                 "`kafka` needs `topics` or a `pattern`", path: kafka.path, at: check.positions.keySpan(kafka.path),
                 label: "such as topics: [metrics]")

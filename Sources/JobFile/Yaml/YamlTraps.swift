@@ -90,10 +90,13 @@ enum YamlTraps {
             return ("YAML takes no tabs here", "indent with spaces")
         }
         if problem.contains("cannot start any token") {
-            return ("no YAML text begins with `\(Character(here))`", "quote the whole text")
+            return ("no YAML text begins with '\(Character(here))'", "quote the whole text")
         }
         if problem.contains("alphabetic or numeric character") {
             return ("YAML takes `\(Character(here))` for an anchor or alias", "quote the whole text")
+        }
+        if problem.contains("whitespace or line break"), line.prefix(error.mark.column).contains("!") {
+            return ("YAML takes a text that begins with `!` for a tag", "quote the whole text")
         }
         if problem.contains("mapping values are not allowed") {
             return ("YAML sees a second `:` with a blank here", "quote the whole text, or check the indentation")

@@ -68,9 +68,9 @@ public struct OptionPositions: Sendable {
         places[path] = Place(key: key, value: value.span, map: value.scalar?.map)
     }
 
-    /// How many keys were written right under `path`. O(keys).
-    public func count(under path: String) -> Int {
-        places.keys.count { $0.hasPrefix("\(path).") && !$0.dropFirst(path.count + 1).contains(".") }
+    /// The keys written right under `path`, in order of their bytes. O(keys).
+    public func names(under path: String) -> [String] {
+        places.keys.filter { $0.hasPrefix("\(path).") }.map { String($0.dropFirst(path.count + 1)) }.sorted()
     }
 
     /// The places of a key, nil when it was not written.

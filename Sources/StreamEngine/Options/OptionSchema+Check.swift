@@ -27,10 +27,14 @@ extension OptionSchema {
         var values: [String: OptionValue] = [:]
         var written: Set<String> = []
         let before = check.faultCount
-        for entry in entries(of: node, path: path, into: &check) {
+        guard let entries = entries(of: node, path: path, into: &check) else {
+            return CheckedOptions(schema: self, path: path, values: [:], written: [], isComplete: false)
+        }
+        var meant: Set<String> = []
+        for entry in entries {
             let keyPath = path.isEmpty ? entry.key : "\(path).\(entry.key)"
             guard let key = key(entry.key) else {
-                unknown(entry, path: keyPath, into: &check)
+                if let near = unknown(entry, path: keyPath, into: &check) { meant.insert(near) }
                 continue
             }
             check.positions.note(keyPath, key: entry.keySpan, value: entry.value)
@@ -45,10 +49,12 @@ extension OptionSchema {
             switch key.presence {
             case .defaulted(let value): values[key.name] = value
             case .optional: break
+            case .required where meant.contains(key.name): break
             case .required:
                 check.error(
                     "\(article(name)) needs `\(key.name)`", path: path,
-                    at: node.span ?? check.positions.keySpan(path), label: "\(key.name): \(key.type.inWords)")
+                    at: check.positions.place(path)?.key ?? node.span ?? check.positions.keySpan(path),
+                    label: key.summary)
             }
         }
         return CheckedOptions(
@@ -62,7 +68,7 @@ extension OptionSchema {
         return check(OptionNode(.map([])), path: path, into: &ignored)
     }
 
-    private func entries(of node: OptionNode, path: String, into check: inout OptionCheck) -> [OptionEntry] {
+    private func entries(of node: OptionNode, path: String, into check: inout OptionCheck) -> [OptionEntry]? {
         switch node.content {
         case .map(let entries): return entries
         case .scalar(let scalar) where scalar.isNull: return []
@@ -71,17 +77,19 @@ extension OptionSchema {
             check.error(
                 "`\(name)` is a map of keys, found \(node.kindInWords)", path: path, at: node.span,
                 label: some.isEmpty ? "expected {}" : "expected keys such as \(some)")
-            return []
+            return nil
         }
     }
 
-    private func unknown(_ entry: OptionEntry, path: String, into check: inout OptionCheck) {
+    /// Complains about a key that does not exist; gives the one that was probably meant.
+    private func unknown(_ entry: OptionEntry, path: String, into check: inout OptionCheck) -> String? {
         let names = keys.map(\.name)
         let near = Suggestion.nearest(entry.key, among: names)
         check.error(
             "unknown key `\(entry.key.prefixInWords)` in \(article(name))", path: path, at: entry.keySpan,
             label: near.map { "did you mean `\($0)`?" } ?? "",
             notes: names.isEmpty ? ["\(name) takes no keys"] : ["keys: \(names.joined(separator: ", "))"])
+        return near
     }
 
     private func article(_ name: String) -> String { name == "job" ? "the job" : "`\(name)`" }
@@ -112,9 +120,16 @@ extension OptionType {
             let (value, complaint) = checkScalar(scalar)
             if let value { return value }
             let near = nearestWord(scalar.text)
-            check.error(
-                "`\(name)` is not \(inWords): \(node.kindInWords)", path: path, at: node.span,
-                label: near.map { "did you mean `\($0)`?" } ?? complaint)
+            let suggestion = near.map { "did you mean `\($0)`?" }
+            switch self {
+            case .word(let words):
+                check.error(
+                    "`\(name)` cannot be \(node.kindInWords)", path: path, at: node.span, label: suggestion ?? "",
+                    notes: ["one of: \(words.joined(separator: ", "))"])
+            default:
+                check.error(
+                    "`\(name)` cannot be \(node.kindInWords)", path: path, at: node.span, label: complaint)
+            }
             return nil
         }
     }

@@ -14,11 +14,11 @@ extension OptionType {
                 ? (.number(value), "") : (nil, "expected \(range.lowerBound) to \(range.upperBound)")
         case .duration(let range):
             guard let value = DurationText.parseMs(text) else {
-                return (nil, Int64(text) == nil ? "such as 250ms, 10s, 1m30s" : "a unit is missing: `\(text)s`?")
+                return (nil, Int64(text) == nil ? "expected a duration such as 250ms, 10s, 1m30s" : "a unit is missing: `\(text)s`?")
             }
             return range.contains(value) ? (.duration(value), "") : (nil, Self.bounds(range, DurationText.compact))
         case .size(let range):
-            guard let value = SizeText.parseBytes(text) else { return (nil, "such as 65536, 64KiB, 128MiB, 1GiB") }
+            guard let value = SizeText.parseBytes(text) else { return (nil, "expected a size such as 65536, 64KiB, 128MiB, 1GiB") }
             return range.contains(value) ? (.size(value), "") : (nil, Self.bounds(range, SizeText.compact))
         case .word(let words):
             // An unquoted `false` is how YAML spells `off`, and the other way round.
@@ -102,7 +102,7 @@ extension TextKind {
             complaint = "letters, digits, `.`, `_` and `-`, 249 at most"
         case .time:
             fits = EventTime.parseRFC3339(text) != nil
-            complaint = "such as 2026-01-01T00:00:00Z"
+            complaint = "expected a time such as 2026-01-01T00:00:00Z"
         case .path, .expression, .aggregate, .selector, .column, .regex:
             fits = !text.isEmpty && !text.utf8.contains(0)
             complaint = "must not be empty"

@@ -28,17 +28,16 @@ extension JobCheck {
         var columns = keyColumns(query, kind, &scope, path: path)
         for aggregate in query.aggregates {
             let type = checkAggregate(aggregate, kind, &scope, path: "\(path).aggregates.\(aggregate.name)")
-            columns?.append(ColumnDescription(name: aggregate.name, type: type ?? .double, role: .aggregate))
-            if type == nil { columns = nil }
+            columns.append(ColumnDescription(name: aggregate.name, type: type ?? .double, role: .aggregate))
         }
         checkResults(query, columns, path: path)
     }
 
-    /// The columns before the aggregates; nil where one of them is wrong, and so nothing can be said about what follows.
+    /// The columns before the aggregates.
     private mutating func keyColumns(
         _ query: QueryDefinition, _ kind: RecordKind, _ scope: inout some ColumnScope, path: String
-    ) -> [ColumnDescription]? {
-        var columns: [ColumnDescription]? = [
+    ) -> [ColumnDescription] {
+        var columns = [
             ColumnDescription(name: "window_start", type: .timestamp, role: .windowStart),
             ColumnDescription(name: "window_end", type: .timestamp, role: .windowEnd),
         ]
@@ -49,22 +48,15 @@ extension JobCheck {
             let compiled = attempt("\(path).groupBy.\(index)") { () throws(ExpressionError) in
                 try CompiledExpression(reference, in: &scope)
             }
-            guard let compiled else {
-                columns = nil
-                continue
-            }
+            guard let compiled else { continue }
             if compiled.dependence == .perRow, query.aggregates.contains(where: { $0.call.inner != nil }) {
                 error(
                     "`\(name)` differs from sample to sample; per-series functions need keys that belong to a series",
                     at: "\(path).groupBy.\(index)", label: "group by labels, or by columns made of them")
             }
-            let type: ColumnType =
-                switch compiled.type {
-                case .number: ["partition", "offset", "timestamp"].contains(name) ? .int64 : .double
-                case .string: .text
-                case .boolean: .boolean
-                }
-            columns?.append(ColumnDescription(name: name, type: type, role: .key))
+            let isInteger = ["partition", "offset", "timestamp"].contains(name)
+            let type = isInteger && compiled.type == .number ? .int64 : ColumnType(compiled.type)
+            columns.append(ColumnDescription(name: name, type: type, role: .key))
         }
         return columns
     }
@@ -111,38 +103,30 @@ extension JobCheck {
         return outer.init(parameter: call.parameter?.value, type: type).resultType
     }
 
-    /// `derive` and `having`, over the columns of result rows. Without them all (nil) a name cannot be called unknown.
-    private mutating func checkResults(_ query: QueryDefinition, _ columns: [ColumnDescription]?, path: String) {
-        guard let columns, !hasUnparsed(query, path: path) else { return }
+    /// `derive` and `having`, over the columns of result rows. A column that is wrong itself counts as a number, so that
+    /// what uses it is looked at too.
+    private mutating func checkResults(_ query: QueryDefinition, _ columns: [ColumnDescription], path: String) {
         var scope = ResultScope(columns: columns)
-        var isWhole = true
+        func define(_ name: String, _ type: ColumnType, _ role: ColumnRole) {
+            guard !scope.columns.contains(where: { $0.name == name }) else { return }
+            scope.append(ColumnDescription(name: name, type: type, role: role))
+        }
+        for name in positions.names(under: "\(path).aggregates") { define(name, .double, .aggregate) }
+        let unread = positions.names(under: "\(path).derive").filter { name in
+            !query.derive.contains { $0.name == name }
+        }
+        for name in unread { define(name, .double, .derived) }
         for column in query.derive {
             let compiled = attempt("\(path).derive.\(column.name)") { () throws(ExpressionError) in
                 try CompiledExpression(column.expression, in: &scope)
             }
-            guard let compiled else {
-                isWhole = false
-                continue
-            }
-            let type: ColumnType =
-                switch compiled.type {
-                case .number: .double
-                case .string: .text
-                case .boolean: .boolean
-                }
-            scope.append(ColumnDescription(name: column.name, type: type, role: .derived))
+            define(column.name, ColumnType(compiled?.type ?? .number), .derived)
         }
-        if let having = query.having, isWhole {
+        if let having = query.having {
             _ = attempt("\(path).having") { () throws(ExpressionError) in
                 try CompiledExpression(condition: having, for: "having", in: &scope)
             }
         }
-    }
-
-    /// Whether an aggregate or derived column was written but not understood: what uses it is not looked at.
-    private func hasUnparsed(_ query: QueryDefinition, path: String) -> Bool {
-        positions.count(under: "\(path).aggregates") > query.aggregates.count
-            || positions.count(under: "\(path).derive") > query.derive.count
     }
 
     private mutating func attempt<T>(_ path: String, _ body: () throws(ExpressionError) -> T) -> T? {

@@ -82,7 +82,9 @@ extension JobCheck {
             }
         }
         if job.delivery == .none { return }
-        if job.kafka.brokers == nil, isWritten("kafka"), job.sources.contains(where: { $0.kafka.brokers == nil }) {
+        if job.kafka.brokers == nil, isWritten("kafka"), !isWritten("kafka.brokers"),
+            job.sources.contains(where: { $0.kafka.brokers == nil })
+        {
             warn("`kafka` names no `brokers`: the job can only be replayed from files", at: "kafka")
         }
     }

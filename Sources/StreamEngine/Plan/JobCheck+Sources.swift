@@ -61,7 +61,8 @@ extension JobCheck {
     }
 
     mutating func checkUnusedSources() {
-        guard !job.queries.isEmpty else { return }
+        // With a name that is wrong nothing can be said about who is read.
+        guard !job.queries.isEmpty, job.queries.allSatisfy({ job.source($0.from) != nil }) else { return }
         let used = Set(job.queries.map(\.from))
         for source in job.sources where !source.isBroadcast && !used.contains(source.name) {
             diagnostics.append(

@@ -160,7 +160,15 @@ public struct JobExplanation {
     }
 
     private func describe(_ sink: SinkDefinition) -> String {
-        registries.sink(sink.kind)?.describe(sink.options) ?? sink.kind
+        guard let factory = registries.sink(sink.kind) else { return sink.kind }
+        let text = factory.describe(sink.options)
+        guard factory.needsKafka else { return text }
+        let own = sink.options.declares("delivery") ? sink.options.text("delivery").flatMap(Delivery.init) : nil
+        switch own ?? job.definition.delivery {
+        case .exactlyOnce: return "\(text) (exactly once)"
+        case .atLeastOnce: return "\(text) (at least once)"
+        case .none: return text
+        }
     }
 
     // MARK: The job

@@ -1,3 +1,4 @@
+import Connectors
 import Glibc
 
 /// Where a command writes: data to stdout, all else to stderr, colour only where a person sees it.
@@ -69,6 +70,12 @@ struct Console: Sendable {
 
     private static func paint(_ text: String, _ color: Color, _ isColoured: Bool) -> String {
         isColoured ? "\u{1B}[\(color.rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    /// What librdkafka has to say, on stderr: warnings and worse (syslog levels).
+    static func logKafka(_ line: KafkaLogLine) {
+        guard line.level <= 4 else { return }
+        _ = write("kafka: \(line.text)\n", to: STDERR_FILENO)
     }
 
     /// Columns of the terminal behind stderr (or stdout), 80 without one.

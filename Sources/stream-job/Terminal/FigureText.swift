@@ -12,7 +12,7 @@ enum FigureText {
         return (value < 0 ? "-" : "") + groups.joined(separator: ",")
     }
 
-    /// `1.4 GiB`, `512 B`
+    /// `1.4 GiB`, `128 MiB`, `512 B`
     static func bytes(_ value: Int64) -> String {
         let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
         guard value.magnitude >= 1024 else { return "\(value) B" }
@@ -23,7 +23,8 @@ enum FigureText {
             scaled /= 1024
             unit += 1
         }
-        return "\(decimals(scaled, 1)) \(units[max(unit, 0)])"
+        let figure = scaled == scaled.rounded() ? decimals(scaled, 0) : decimals(scaled, 1)
+        return "\(figure) \(units[max(unit, 0)])"
     }
 
     /// `3 ms`, `12.4 s`, `2 m 13 s`, `1 h 4 m`, `3 d 2 h`
@@ -67,6 +68,6 @@ enum FigureText {
 enum Plural {
     /// A count with its noun.
     static func of(_ count: Int, _ noun: String) -> String {
-        "\(FigureText.count(count)) \(noun)\(count == 1 ? "" : noun.hasSuffix("ry") ? "" : "s")"
+        "\(FigureText.count(count)) \(noun)\(count == 1 ? "" : "s")"
     }
 }
