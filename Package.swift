@@ -39,7 +39,7 @@ let package = Package(
         .executableTarget(name: "mock-kafka", dependencies: ["CRdkafka"], path: "Tests/Tools/mock-kafka"),
 
         .executableTarget(
-            name: "benchmarks", dependencies: ["Connectors", "Operators", "StreamEngine", "Platform"],
+            name: "benchmarks", dependencies: ["CRdkafka", "Connectors", "Operators", "StreamEngine", "Platform"],
             path: "Benchmarks", swiftSettings: release),
 
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),

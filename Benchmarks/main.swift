@@ -6,6 +6,7 @@ let benchmarks: [(name: String, run: () -> Void)] = [
     ("decode", runDecodeBenchmark),
     ("remote-write", runRemoteWriteBenchmark),
     ("series-functions", runSeriesFunctionsBenchmark),
+    ("kafka-consume", runKafkaConsumeBenchmark),
 ]
 
 let wanted = CommandLine.arguments.dropFirst()
