@@ -107,11 +107,14 @@ public final class JSONLSink: Sink {
         guard let encoder else { preconditionFailure("\(description) was made for documents") }
         encoded.clear()
         encoder.encode(rows, into: &encoded)
-        for row in 0..<encoded.count {
-            let range = encoded.range(of: row)
-            guard !range.isEmpty else { continue }
-            let line = encoded.bytes[range]
-            try append(line, info.epoch)
+        try write(encoded, info)
+    }
+
+    /// Takes rows that are encoded already, in emission order.
+    public func write(_ rows: EncodedRows, _ info: EmissionInfo) throws(SinkError) {
+        for row in 0..<rows.count {
+            let range = rows.range(of: row)
+            if !range.isEmpty { try append(rows.bytes[range], info.epoch) }
         }
     }
 

@@ -361,6 +361,33 @@ struct JSONLSinkTests {
         }
     }
 
+    @Test("sinks of one topic share its files in a replay")
+    func topics() throws {
+        let directory = try TemporaryDirectory()
+        let topics = TopicFiles(root: try OutputRoot(directory.file("out"), overwrite: false), gatherMs: 1_000_000)
+        let sinks = [
+            try topics.sink(topic: "alerts", format: nil, query: "a"),
+            try topics.sink(topic: "alerts", format: RowFormats.named("prometheus"), query: "b"),
+        ]
+        let rows = RowFormatTests.batch()
+        for number in 0..<3 {
+            let token = Self.token(number)
+            try sinks[0].write(Self.documents(number..<(number + 1)), Self.info(token))
+            try sinks[1].write(rows, Self.info(token))
+            for sink in sinks { try sink.prepare(token) }
+            for sink in sinks { try sink.publish(token) }
+        }
+        for sink in sinks { sink.discard(Self.token(3)) }
+        for sink in sinks { try sink.close() }
+        let lines = try committed(directory.file("out/alerts")).split(separator: 10).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        #expect(lines.count == 3 * 11)
+        #expect(lines.filter { $0.hasPrefix("{") }.count == 3)
+        #expect(lines[11].hasPrefix("{\"n\":1"))
+        #expect(sinks[0].description == sinks[1].description)
+    }
+
     @Test("a replay's output directory")
     func outputRoot() throws {
         let directory = try TemporaryDirectory()
