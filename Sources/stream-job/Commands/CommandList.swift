@@ -1,7 +1,7 @@
 /// Every command, in the order of `--help`.
 enum CommandList {
     static let all: [Command] = [
-        .validate, .explain, .broker,
+        .replay, .validate, .explain, .broker,
     ]
 
     /// The command of this name.

@@ -1,0 +1,46 @@
+import Connectors
+import Glibc
+import Platform
+import StreamEngine
+
+/// Lines for the person who watches, on stderr, each with the time.
+enum JobLog {
+    /// Writes one line.
+    static func note(_ text: String) {
+        let now = EventTime.consoleText(SystemClock().wallMs() / 1000 * 1000)
+        _ = Console.write("\(now.suffix(8))Z  \(text)\n", to: STDERR_FILENO)
+    }
+}
+
+extension Console {
+    /// Shows why a job did not run or stopped; gives the exit code of JOBS.md.
+    func showFailure(_ failure: any Error) -> Int32 {
+        switch failure {
+        case let failure as SinkError where failure.isBrokenPipe:
+            return ExitCode.done
+        case let failure as OutputRootError:
+            error("\(failure)")
+            return ExitCode.wrongInput
+        case let failure as FileInputError:
+            error("\(failure)")
+            return failure.isUsage ? ExitCode.wrongInput : ExitCode.failed
+        case let failure as PlanError:
+            error("\(failure)")
+            return ExitCode.wrongInput
+        default:
+            error("\(failure)")
+            return ExitCode.failed
+        }
+    }
+}
+
+/// The incarnation of a process: 128 random bits (SEMANTICS §5).
+enum Incarnation {
+    static func random() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in
+            let digits = String(generator.next(), radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}

@@ -1,0 +1,103 @@
+import StreamEngine
+
+/// The balance at the end of `run` and `replay`, for people and as JSON (JOBS.md).
+enum SummaryText {
+    /// A few lines for a person.
+    static func people(_ summary: JobSummary) -> String {
+        let rate = FigureText.rate(summary.samplesPerSecond)
+        var text =
+            (summary.interrupted ? "stopped after " : "done in ")
+            + "\(FigureText.duration(seconds: summary.seconds)): \(Plural.of(summary.samples, "sample")) (\(rate)/s)"
+            + " → \(Plural.of(summary.rows, "row"))\n"
+        for query in summary.queries { text += "  ledger   \(ledger(query, many: summary.queries.count > 1))\n" }
+        text += partitions(summary)
+        if summary.closedByEnd > 0 {
+            let windows =
+                summary.closedByEnd == 1 ? "1 window was" : "\(FigureText.count(summary.closedByEnd)) windows were"
+            text += "  note     \(windows) closed by the end of input (--keep-open leaves them out)\n"
+        }
+        text += "  memory   peak \(FigureText.bytes(summary.peakRSSBytes))\n"
+        let outputs = summary.outputs.compactMap { output in
+            output.written.map {
+                "\(output.description) (\(Plural.of($0.files, "file")), \(FigureText.bytes($0.bytes)))"
+            }
+        }
+        if !outputs.isEmpty { text += "  output   \(outputs.joined(separator: "\n           "))\n" }
+        return text
+    }
+
+    private static func ledger(_ query: JobSummary.Query, many: Bool) -> String {
+        let ledger = query.ledger
+        var parts = [
+            "\(FigureText.count(ledger.filtered)) filtered", "\(FigureText.count(ledger.aggregated)) aggregated",
+            "\(FigureText.count(ledger.late)) late",
+        ]
+        if ledger.limitDrops > 0 { parts.append("\(FigureText.count(ledger.limitDrops)) over maxSeries") }
+        var text = "\(FigureText.count(ledger.decoded)) = \(parts.joined(separator: " + "))"
+        if ledger.partlyLate > 0 { text += "; \(FigureText.count(ledger.partlyLate)) of the aggregated partly late" }
+        if ledger.lateAfterIdle > 0 { text += "; \(FigureText.count(ledger.lateAfterIdle)) of the late after idle" }
+        if many { text = "\(query.name): \(text) → \(Plural.of(query.rows, "row"))" }
+        return text
+    }
+
+    /// One line a partition up to eight, then only those that are not plain.
+    private static func partitions(_ summary: JobSummary) -> String {
+        var text = ""
+        for (index, partition) in summary.partitions.enumerated() {
+            let ledger = partition.ledger
+            let isPlain = ledger.bad == 0 && ledger.future == 0 && ledger.staleMarkers == 0
+            guard index < 8 || !isPlain else { continue }
+            text += "  \(index == 0 ? "from  " : "      ")   \(partition.id): \(Plural.of(ledger.samples, "sample"))"
+            if ledger.staleMarkers > 0 { text += ", \(FigureText.count(ledger.staleMarkers)) of them stale markers" }
+            if ledger.future > 0 { text += ", \(FigureText.count(ledger.future)) of them in the future" }
+            if ledger.bad > 0 {
+                let reasons = ledger.badByReason.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }
+                    .map { "\(FigureText.count($0.value)) \($0.key.rawValue)" }
+                text += "; bad: \(reasons.joined(separator: ", "))"
+            }
+            text += "\n"
+        }
+        if summary.partitions.count > 8 { text += "           (\(summary.partitions.count) partitions in all)\n" }
+        return text
+    }
+
+    /// One JSON object on one line.
+    static func json(_ summary: JobSummary) -> String {
+        let queries = summary.queries.map { query -> (String, JSONValue) in
+            let ledger = query.ledger
+            return (
+                query.name,
+                .object([
+                    ("decoded", .integer(ledger.decoded)), ("filtered", .integer(ledger.filtered)),
+                    ("aggregated", .integer(ledger.aggregated)), ("late", .integer(ledger.late)),
+                    ("partlyLate", .integer(ledger.partlyLate)), ("lateAfterIdle", .integer(ledger.lateAfterIdle)),
+                    ("limitDrops", .integer(ledger.limitDrops)), ("rows", .integer(query.rows)),
+                ])
+            )
+        }
+        let partitions = summary.partitions.map { partition -> (String, JSONValue) in
+            let ledger = partition.ledger
+            return (
+                partition.id.description,
+                .object([
+                    ("records", .integer(ledger.records)), ("samples", .integer(ledger.samples)),
+                    ("decoded", .integer(ledger.decoded)), ("bad", .integer(ledger.bad)),
+                    ("future", .integer(ledger.future)), ("staleMarkers", .integer(ledger.staleMarkers)),
+                    ("watermark", partition.watermarkMs.map { .string(EventTime.rfc3339($0)) } ?? .null),
+                ])
+            )
+        }
+        return JSONValue.object([
+            ("job", .string(summary.job)), ("epochs", .integer(summary.epochs)), ("records", .integer(summary.records)),
+            ("samples", .integer(summary.samples)), ("rows", .integer(summary.rows)),
+            ("anomalies", .integer(summary.anomalies)), ("late", .integer(summary.late)),
+            ("partlyLate", .integer(summary.partlyLate)), ("lateAfterIdle", .integer(summary.lateAfterIdle)),
+            ("future", .integer(summary.future)), ("badRecords", .integer(summary.badRecords)),
+            ("staleMarkers", .integer(summary.staleMarkers)), ("limitDrops", .integer(summary.limitDrops)),
+            ("closedByEnd", .integer(summary.closedByEnd)), ("seconds", .number(summary.seconds)),
+            ("samplesPerSecond", .number(summary.samplesPerSecond)),
+            ("peakRSSBytes", .integer(Int(summary.peakRSSBytes))), ("queries", .object(queries)),
+            ("partitions", .object(partitions)),
+        ]).text
+    }
+}
