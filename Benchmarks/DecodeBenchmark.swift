@@ -4,7 +4,7 @@ import StreamEngine
 /// Decoding, one core, from memory into columns. Inputs: 1000 series of 10 metric names (`node_cpu_seconds_total` and
 /// the like) with the labels instance, job, cpu, mode; each scraped 100 times in the same order, timestamps and values
 /// changing from scrape to scrape. Values are integers, decimals of 2 to 6 places, and doubles of 17 digits, a third
-/// each. `shuffled` has each scrape's lines in random order (seed 1). Messages of 100 lines, 20 elements, or 1 sample.
+/// each. `shuffled` has each scrape's lines in random order (seed 1); in `labels in random order` each sample's labels are. Messages of 100 lines, 20 elements, or 1 sample.
 func runDecodeBenchmark() {
     let input = DecodeInput()
     print("decode: samples, bytes a sample, ns a sample, samples a second (best of 7 passes)")
@@ -15,7 +15,11 @@ func runDecodeBenchmark() {
     measure("sample-json, 1 object a message", "sample-json", input.messages(of: 1) { input.text($0, .json) })
     measure("sample-json, 1 object a line", "sample-json", input.messages(of: 20) { input.text($0, .json) })
     measure("sample-json, array of 20", "sample-json", input.arrays(of: 20))
+    measure("sample-json, keys sorted", "sample-json", input.messages(of: 1) { input.text($0, .sortedJSON) })
     measure("sample-json, shuffled", "sample-json", input.shuffled.messages(of: 20) { input.text($0, .json) })
+    var order = RandomOrder()
+    measure("sample-json, labels in random order", "sample-json", input.messages(of: 20) { order.text(input, $0) })
+    measure("event-json, native, 1 a message", "event-json", input.messages(of: 1) { input.text($0, .event) })
 }
 
 private func measure(_ title: String, _ format: String, _ messages: [[UInt8]]) {
@@ -58,7 +62,7 @@ private func measure(_ title: String, _ format: String, _ messages: [[UInt8]]) {
 
 /// The generated samples.
 private struct DecodeInput {
-    enum Form { case prometheus, openmetrics, json }
+    enum Form { case prometheus, openmetrics, json, sortedJSON, event }
 
     struct Sample {
         var name: String
@@ -127,11 +131,24 @@ private struct DecodeInput {
                 form == .prometheus
                 ? "\(sample.timestampMs)" : "\(sample.timestampMs / 1000).\(ms / 100)\(ms / 10 % 10)\(ms % 10)"
             return "\(sample.name){\(labels)} \(sample.value) \(time)"
-        case .json:
-            let labels = ([("__name__", sample.name)] + sample.labels).map { "\"\($0.0)\":\"\($0.1)\"" }
-            return "{\"timestamp\":\"\(EventTime.rfc3339(Int64(sample.timestampMs / 1000 * 1000)).dropLast(5))Z\","
-                + "\"value\":\"\(sample.value)\",\"name\":\"\(sample.name)\",\"labels\":{\(labels.joined(separator: ","))}}"
+        case .json, .sortedJSON, .event:
+            let time = "\"timestamp\":\"\(EventTime.rfc3339(Int64(sample.timestampMs / 1000 * 1000)).dropLast(5))Z\""
+            let value = "\"value\":\"\(sample.value)\""
+            let name = "\"name\":\"\(sample.name)\""
+            let labels = "\"labels\":{\(jsonLabels(sample).dropFirst(form == .event ? 1 : 0).joined(separator: ","))}"
+            switch form {
+            case .json: return "{\(time),\(value),\(name),\(labels)}"
+            case .sortedJSON: return "{\(labels),\(name),\(time),\(value)}"
+            default:
+                return "{\(time),\"type\":\"ClusterScaling\",\"reason\":\"ScaleUp\",\"severity\":\"info\","
+                    + "\"object\":\"MachineSet/workers\",\"message\":\"3 -> 5\",\(labels)}"
+            }
         }
+    }
+
+    /// The labels of a JSON sample with `__name__` among them.
+    func jsonLabels(_ sample: Sample) -> [String] {
+        ([("__name__", sample.name)] + sample.labels).map { "\"\($0.0)\":\"\($0.1)\"" }
     }
 
     func messages(of count: Int, _ text: (Sample) -> String) -> [[UInt8]] {
@@ -145,5 +162,20 @@ private struct DecodeInput {
             let elements = samples[start..<min(start + count, samples.count)].map { text($0, .json) }
             return Array("[\(elements.joined(separator: ","))]".utf8)
         }
+    }
+}
+
+/// Writes labels in a new order each time (seed 7), as a walk over a hash map does.
+private struct RandomOrder {
+    private var state: UInt64 = 7
+
+    mutating func text(_ input: DecodeInput, _ sample: DecodeInput.Sample) -> String {
+        var labels = input.jsonLabels(sample)
+        for i in stride(from: labels.count - 1, to: 0, by: -1) {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            labels.swapAt(i, Int((state >> 33) % UInt64(i + 1)))
+        }
+        return "{\"timestamp\":\(sample.timestampMs),\"value\":\"\(sample.value)\",\"name\":\"\(sample.name)\","
+            + "\"labels\":{\(labels.joined(separator: ","))}}"
     }
 }

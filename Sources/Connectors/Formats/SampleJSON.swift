@@ -37,6 +37,7 @@ struct SampleJSONElement: JSONElement {
     private let maxLabels: Int
     private var time = JSONTime()
     private var scratch: [UInt8] = []
+    private var ordered = OrderedSpelling()
 
     init(maxLabels: Int) {
         self.maxLabels = maxLabels
@@ -212,15 +213,28 @@ struct SampleJSONElement: JSONElement {
             throw DecodeFault(.badLabel, "`labels` is not an object: \(excerpt(labels.start, labels.end))")
         }
         let spelling = setSpelling(fields)
-        let known = spelling.withBytes(scratch) { series.find($0, length: $1) }
+        var known = spelling.withBytes(scratch) { series.find($0, length: $1) }
+        var isNewSpelling = false
+        if known == nil, ordered.isInUse, ordered.set(fields) {
+            known = ordered.find(series)
+            isNewSpelling = known != nil
+        }
         let labels = known == nil ? try readSeries(fields) : nil
         let value = try Self.readValue(fields.value)
         let timestampMs = try context.eventTime(try JSONTime.read(fields.timestamp))
         let id: UInt32
         if let labels {
+            let before = series.seriesCount
             id = spelling.withBytes(scratch) { series.insert($0, length: $1, labels: labels) }
+            // Known under another spelling: the producer may write labels in any order.
+            if series.seriesCount == before, id != SampleBatch.overLimit, ordered.set(fields) {
+                ordered.insert(labels, series)
+            }
         } else {
             id = known ?? SampleBatch.overLimit
+            if isNewSpelling, series.hasSpellingRoom, let labels = series.labels(of: id) {
+                _ = spelling.withBytes(scratch) { series.insert($0, length: $1, labels: labels) }
+            }
         }
         batch.append(series: id, timestampMs: timestampMs, value: value, place: UInt32(truncatingIfNeeded: place))
     }

@@ -134,6 +134,9 @@ public final class SeriesDictionary {
         return nil
     }
 
+    /// Whether yet another spelling of a series already known is worth its memory: up to four for each, and 1024 more.
+    public var hasSpellingRoom: Bool { spellingCount < seriesCount * 4 + 1024 }
+
     /// Interns a series under a new spelling. Gives `SampleBatch.overLimit` when there is no room for another series
     /// (the spelling is then not kept). Nor is one kept beyond eight for each series (and 4096 more): a producer that
     /// writes labels in random order would otherwise grow memory without end.
