@@ -1,7 +1,7 @@
 /// Every command, in the order of `--help`.
 enum CommandList {
     static let all: [Command] = [
-        .replay, .validate, .explain, .broker,
+        .run, .replay, .validate, .explain, .broker,
     ]
 
     /// The command of this name.

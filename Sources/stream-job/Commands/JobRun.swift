@@ -1,16 +1,5 @@
 import Connectors
-import Glibc
-import Platform
 import StreamEngine
-
-/// Lines for the person who watches, on stderr, each with the time.
-enum JobLog {
-    /// Writes one line.
-    static func note(_ text: String) {
-        let now = EventTime.consoleText(SystemClock().wallMs() / 1000 * 1000)
-        _ = Console.write("\(now.suffix(8))Z  \(text)\n", to: STDERR_FILENO)
-    }
-}
 
 extension Console {
     /// Shows why a job did not run or stopped; gives the exit code of JOBS.md.

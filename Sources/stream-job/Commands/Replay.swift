@@ -74,7 +74,7 @@ private enum Replay {
             readers.append((input.source, partitions))
         }
         let root = try OutputRoot(directory, overwrite: arguments.has(overwrite))
-        var sinks = SinkPlan(definition, registries: .standard, replay: root)
+        let sinks = SinkPlan(definition, registries: .standard, replay: root)
         var options = options
         options.incarnation = Incarnation.random()
         let clock = SystemClock()
