@@ -18,7 +18,7 @@ public protocol AggregateState: Sendable {
 
     // The loops over a column, one call a batch. Every state gets them from the extension below and none writes its
     // own; they are requirements because a generic class is not specialised behind `any StateColumn`, while the
-    // witness of a concrete state is: `update` below is inlined into its loop (1.2 against 9 ns a row for a sum).
+    // witness of a concrete state is: `update` is inlined into its loop (about 2 ns a row for a sum).
 
     /// Adds rows: row i to `states[groups[i]]`.
     static func update(

@@ -102,6 +102,10 @@ struct VectorChunk {
             map(a, to) { NullNumber.isNull($0) != isNegated ? 1 : 0 }
         case .isIn(let a, let values, let isNegated):
             map(a, to) { !NullNumber.isNull($0) && values.contains($0) != isNegated ? 1 : 0 }
+        // Where nothing is null, on 0 and 1: products and sums, which the compiler makes vector instructions of.
+        case .and(let a, let b) where !isNullable: zip(a, b, to) { $0 * $1 }
+        case .or(let a, let b) where !isNullable: zip(a, b, to) { $0 + $1 - $0 * $1 }
+        case .not(let a) where !isNullable: map(a, to) { 1 - $0 }
         case .and(let a, let b):
             zip(a, b, to) { $0 == 0 || $1 == 0 ? 0 : $0 == 1 && $1 == 1 ? 1 : NullNumber.value }
         case .or(let a, let b):

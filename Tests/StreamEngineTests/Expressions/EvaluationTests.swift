@@ -206,6 +206,24 @@ import Testing
         #expect(error?.message == "with the columns it uses, this expression has 20000 operations in 15 levels")
     }
 
+    @Test func `a long chain of definitions is bounded, and evaluates up to the bound`() throws {
+        var scope = SampleScope()
+        scope.define("c0", try CompiledExpression(ExpressionParser.parse("value"), in: &scope))
+        var last = 0
+        var error: ExpressionError?
+        while error == nil, last < 1000 {
+            error = expressionError { () throws(ExpressionError) in
+                let next = try CompiledExpression(ExpressionParser.parse("c\(last) + 1"), in: &scope)
+                scope.define("c\(last + 1)", next)
+            }
+            if error == nil { last += 1 }
+        }
+        #expect(last == CheckedNode.heightMax - 1)
+        #expect(error?.message.hasSuffix("601 levels") == true)
+        let deepest = try CompiledExpression(ExpressionParser.parse("c\(last)"), in: &scope)
+        #expect(deepest.value(SampleRow(series: Self.series, sampleValue: 1, scope: scope)) == .number(Double(last + 1)))
+    }
+
     @Test func `conditions and numbers are asked for by name`() {
         var scope = SampleScope()
         let condition = expressionError { () throws(ExpressionError) in
