@@ -6,6 +6,8 @@ let benchmarks: [(name: String, run: () -> Void)] = [
     ("decode", runDecodeBenchmark),
     ("remote-write", runRemoteWriteBenchmark),
     ("series-functions", runSeriesFunctionsBenchmark),
+    ("aggregates", runAggregatesBenchmark),
+    ("expressions", runExpressionsBenchmark),
     ("kafka-consume", runKafkaConsumeBenchmark),
 ]
 
