@@ -7,6 +7,9 @@ final class KafkaClient {
     let handle: OpaquePointer
     let role: KafkaConfiguration.Role
     let brokers: String
+    /// What a partition's prefetch queue holds at most (and a fetch more).
+    let prefetchBytes: Int
+    let prefetchRecords: Int
     private let log: @Sendable (KafkaLogLine) -> Void
     /// Brokers that `brokerDown` was said of.
     private var downBrokers: Set<String> = []
@@ -18,7 +21,10 @@ final class KafkaClient {
     /// Makes a client. `prepare` may add events or callbacks.
     init(_ configuration: KafkaConfiguration, log: @escaping @Sendable (KafkaLogLine) -> Void) throws(SourceError) {
         role = configuration.role
-        brokers = configuration.settings.last { $0.name == "bootstrap.servers" }?.value ?? ""
+        func setting(_ name: String) -> String? { configuration.settings.last { $0.name == name }?.value }
+        brokers = setting("bootstrap.servers") ?? ""
+        prefetchBytes = (setting("queued.max.messages.kbytes").flatMap { Int($0) } ?? 65_536) * 1024
+        prefetchRecords = setting("queued.min.messages").flatMap { Int($0) } ?? 100_000
         self.log = log
         guard let conf = rd_kafka_conf_new() else { throw SourceError(.fatal, "librdkafka gives no configuration") }
         for setting in configuration.settings {

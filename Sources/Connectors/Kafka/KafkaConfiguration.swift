@@ -54,6 +54,10 @@ public struct KafkaConfiguration: Sendable {
                 .init("topic.metadata.refresh.interval.ms", "10000"),
                 .init("partition.assignment.strategy", "range,roundrobin"),
             ]
+            // From 2.2.0 on; before, `KafkaFetchWaker` does it.
+            if Self.names.contains("fetch.queue.backoff.ms") {
+                settings.append(.init("fetch.queue.backoff.ms", "10"))
+            }
         case .producer:
             settings += [
                 .init("partitioner", "murmur2_random"), .init("linger.ms", "5"), .init("compression.type", "lz4"),

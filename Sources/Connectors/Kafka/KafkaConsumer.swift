@@ -28,6 +28,7 @@ public final class KafkaConsumer: LiveSource {
     private let events: OpaquePointer
     private let wakeup = KafkaWakeup()
     private let reachability = KafkaReachability()
+    private let waker: KafkaFetchWaker
     private var readers: [PartitionID: KafkaPartitionReader] = [:]
     /// Assigned by the group, not started yet.
     private var waiting: Set<PartitionID> = []
@@ -60,6 +61,7 @@ public final class KafkaConsumer: LiveSource {
         }
         self.events = events
         wakeup.watch(events)
+        waker = KafkaFetchWaker(client)
         try subscribe(subscriptions)
     }
 
@@ -172,7 +174,7 @@ public final class KafkaConsumer: LiveSource {
             wakeup.watch(queue)
             started.append(
                 KafkaPartitionReader(
-                    id: id, queue: queue, nextOffset: offset, endOffset: nil, reachability: reachability))
+                    id: id, queue: queue, nextOffset: offset, endOffset: nil, reachability: reachability, waker: waker))
         }
         try assign(offsets)
         waiting.subtract(offsets.keys)
@@ -282,6 +284,7 @@ public final class KafkaConsumer: LiveSource {
         isClosed = true
         for reader in readers.values { reader.close() }
         readers.removeAll()
+        waker.stop()
         KafkaWakeup.ignore(events)
         rd_kafka_consumer_close(client.handle)
         rd_kafka_queue_destroy(events)

@@ -33,6 +33,10 @@ public final class KafkaPartitionReader: PartitionReader {
     /// Whether its owner has told librdkafka to fetch into `queue`.
     var isFetching = false
     private let reachability: KafkaReachability
+    private let waker: KafkaFetchWaker
+    /// Taken since the queue was last empty, or the fetching last woken.
+    private var burstBytes = 0
+    private var burstRecords = 0
     private var atEnd = false
     private var isClosed = false
     /// A message that the caller's body did not take.
@@ -40,13 +44,15 @@ public final class KafkaPartitionReader: PartitionReader {
 
     /// Takes ownership of `queue`.
     init(
-        id: PartitionID, queue: OpaquePointer, nextOffset: Int64, endOffset: Int64?, reachability: KafkaReachability
+        id: PartitionID, queue: OpaquePointer, nextOffset: Int64, endOffset: Int64?, reachability: KafkaReachability,
+        waker: KafkaFetchWaker
     ) {
         self.id = id
         self.queue = queue
         self.nextOffset = nextOffset
         self.endOffset = endOffset
         self.reachability = reachability
+        self.waker = waker
     }
 
     deinit { close() }
@@ -55,7 +61,11 @@ public final class KafkaPartitionReader: PartitionReader {
         var left = maxBytes
         while left > 0 {
             if let endOffset, nextOffset >= endOffset { return .endOfInput }
-            guard !isClosed, let message = pending ?? rd_kafka_consume_queue(queue, 0) else { break }
+            guard !isClosed, let message = pending ?? rd_kafka_consume_queue(queue, 0) else {
+                burstBytes = 0
+                burstRecords = 0
+                break
+            }
             pending = nil
             guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
                 try takeError(message)
@@ -79,6 +89,7 @@ public final class KafkaPartitionReader: PartitionReader {
                 throw error
             }
             left -= message.pointee.len + 1
+            noteTaken(message.pointee.len + message.pointee.key_len)
             nextOffset = offset + 1
             atEnd = false
             rd_kafka_message_destroy(message)
@@ -86,6 +97,16 @@ public final class KafkaPartitionReader: PartitionReader {
         if let endOffset, nextOffset >= endOffset { return .endOfInput }
         if left <= 0 { return .more }
         return atEnd && reachability.isReachable ? .caughtUp : .nothingYet
+    }
+
+    @inline(__always)
+    private func noteTaken(_ bytes: Int) {
+        burstBytes += bytes
+        burstRecords += 1
+        guard burstBytes >= waker.burstBytes || burstRecords >= waker.burstRecords else { return }
+        burstBytes = 0
+        burstRecords = 0
+        waker.wake(id)
     }
 
     @inline(__always)

@@ -24,6 +24,7 @@ public final class KafkaTopicReader: LiveSource {
     private let events: OpaquePointer
     private let wakeup = KafkaWakeup()
     private let reachability = KafkaReachability()
+    private let waker: KafkaFetchWaker
     private let clock: any Clock
     private var topics: [String: OpaquePointer] = [:]
     private var readers: [PartitionID: KafkaPartitionReader] = [:]
@@ -56,6 +57,7 @@ public final class KafkaTopicReader: LiveSource {
         }
         self.events = events
         wakeup.watch(events)
+        waker = KafkaFetchWaker(client)
     }
 
     deinit { close() }
@@ -148,7 +150,7 @@ public final class KafkaTopicReader: LiveSource {
             guard let start = starts[id], let queue = rd_kafka_queue_new(client.handle) else { continue }
             wakeup.watch(queue)
             let reader = KafkaPartitionReader(
-                id: id, queue: queue, nextOffset: start, endOffset: ends[id], reachability: reachability)
+                id: id, queue: queue, nextOffset: start, endOffset: ends[id], reachability: reachability, waker: waker)
             readers[id] = reader
             started.append(reader)
             // Nothing to read between here and the end: a broker need not be asked.
@@ -217,6 +219,7 @@ public final class KafkaTopicReader: LiveSource {
         readers.removeAll()
         for topic in topics.values { rd_kafka_topic_destroy(topic) }
         topics.removeAll()
+        waker.stop()
         KafkaWakeup.ignore(events)
         rd_kafka_queue_destroy(events)
     }
