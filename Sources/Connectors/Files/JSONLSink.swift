@@ -179,12 +179,22 @@ public final class JSONLSink: Sink {
             if last.mark.bytes < settings.targetFileBytes, !isOld { return last }
             try last.putAside()
         }
-        nextPart += 1
-        let part = try PartFile(
-            name: ManifestName.part(sequence: nextPart, epoch: epoch, compression: settings.compression),
-            directory: directory, files: files, createdNs: now)
+        // Another sink of this process may write to the same directory: its files have other numbers.
+        var name: String
+        repeat {
+            nextPart += 1
+            name = ManifestName.part(sequence: nextPart, epoch: epoch, compression: settings.compression)
+        } while try isTaken(name)
+        let part = try PartFile(name: name, directory: directory, files: files, createdNs: now)
         parts.append(part)
         return part
+    }
+
+    private func isTaken(_ name: String) throws(IOFailure) -> Bool {
+        for name in [name, ManifestName.hidden(name)] where try files.exists(FilePath.join(directory, name)) {
+            return true
+        }
+        return false
     }
 
     // MARK: Committing

@@ -47,7 +47,12 @@ final class ManifestWriter {
 
     /// Writes the document that an epoch's commit will publish: what is published, with these files added or grown.
     func prepare(_ epoch: EpochToken, _ entries: [ManifestEntry]) throws(IOFailure) {
-        let next = published == nil ? sequence + 1 : sequence
+        try discard()
+        var next = sequence
+        if published == nil {
+            // Another sink of this process may write to the same directory: its documents have other numbers.
+            repeat { next += 1 } while try isTaken(next, epoch)
+        }
         var document = published ?? ManifestDocument(writer: epoch.incarnation, epoch: 0, entries: [])
         document.epoch = epoch.number
         for entry in entries {
@@ -65,6 +70,14 @@ final class ManifestWriter {
         try file.close()
         try files.syncDirectory(root)
         prepared = (document, name, next)
+    }
+
+    private func isTaken(_ sequence: Int, _ epoch: EpochToken) throws(IOFailure) -> Bool {
+        for name in [
+            ManifestName.document(sequence: sequence, writer: epoch.incarnation),
+            ManifestName.prepared(sequence: sequence, epoch: epoch),
+        ] where try files.exists(FilePath.join(root, name)) { return true }
+        return false
     }
 
     /// Publishes the prepared document. Does nothing where there is none.
@@ -103,9 +116,18 @@ final class ManifestWriter {
     ) throws(ManifestError) -> Bool {
         let root = FilePath.join(directory, ManifestName.directory)
         let names = try mapped { () throws(IOFailure) in try files.list(root) }
-        guard let name = names.first(where: { ManifestName.isPrepared($0, for: epoch) }),
-            let sequence = ManifestName.sequence(of: name)
-        else { return false }
+        var isAny = false
+        for name in names where ManifestName.isPrepared(name, for: epoch) {
+            if try publish(prepared: name, directory: directory, files: files) { isAny = true }
+        }
+        return isAny
+    }
+
+    private static func publish(
+        prepared name: String, directory: String, files: any FileSystem
+    ) throws(ManifestError) -> Bool {
+        let root = FilePath.join(directory, ManifestName.directory)
+        guard let sequence = ManifestName.sequence(of: name) else { return false }
         let document: ManifestDocument
         do throws(ManifestError) {
             document = try ManifestReader(directory: directory, files: files).document(FilePath.join(root, name))

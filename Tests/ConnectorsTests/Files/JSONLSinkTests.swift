@@ -361,6 +361,31 @@ struct JSONLSinkTests {
         }
     }
 
+    @Test("two sinks of one process in one directory keep apart", arguments: [0, 1_000_000] as [Int64])
+    func sharedDirectory(_ gatherMs: Int64) throws {
+        let directory = try TemporaryDirectory()
+        var settings = JSONLSettings()
+        settings.gatherMs = gatherMs
+        settings.targetFileBytes = 100
+        let sinks = [try makeSink(directory.file("out"), settings), try makeSink(directory.file("out"), settings)]
+        var expected: [[UInt8]] = []
+        for number in 0..<200 {
+            let token = Self.token(number)
+            for (i, sink) in sinks.enumerated() where number % (i + 2) == 0 {
+                let first = number + 1000 * i
+                let documents = Self.documents(first..<(first + 1))
+                expected += documents.documents
+                try sink.write(documents, Self.info(token))
+            }
+            for sink in sinks { try sink.prepare(token) }
+            for sink in sinks { try sink.publish(token) }
+        }
+        for sink in sinks { try sink.close() }
+        let lines = try committed(directory.file("out")).split(separator: 10)
+        #expect(lines.count == expected.count)
+        #expect(Set(lines.map(Array.init)) == Set(expected))
+    }
+
     @Test("sinks of one topic share its files in a replay")
     func topics() throws {
         let directory = try TemporaryDirectory()
