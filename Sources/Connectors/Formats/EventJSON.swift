@@ -49,6 +49,10 @@ struct EventJSONElement: JSONElement {
         self.maxLabels = maxLabels
     }
 
+    mutating func begin(_ record: RawRecord) {
+        repetitions.begin(record.offset)
+    }
+
     mutating func parse(_ at: inout BytePointer, _ end: BytePointer) throws(DecodeFault) -> Fields {
         var fields = Fields()
         try JSONScanner.members(&at, end) { (key, value) throws(DecodeFault) in
@@ -64,7 +68,8 @@ struct EventJSONElement: JSONElement {
         let row = fields.kubernetes.isEvent ? try fields.kubernetes.row() : try fields.native.row()
         try ExpositionSeries.check(row.labels, maxLabels: maxLabels)
         let timestampMs = try context.eventTime(row.timestampMs)
-        if let repetition = row.repetition, !repetitions.isNew(repetition, timestampMs) {
+        let offset = context.record.linesAreRecords ? context.record.offset + Int64(place) - 1 : context.record.offset
+        if let repetition = row.repetition, !repetitions.isNew(repetition, offset) {
             throw DecodeFault(
                 .duplicateEvent,
                 "event \(repetition.uid) was read before with count \(repetition.count) and the same time")

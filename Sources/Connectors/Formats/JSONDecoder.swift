@@ -12,6 +12,9 @@ protocol JSONElement {
     /// The members that matter, found by `parse`.
     associatedtype Fields
 
+    /// Told before a record's objects.
+    mutating func begin(_ record: RawRecord)
+
     /// Reads an object that has the usual form and a known series, and moves past it. Gives nil where anything is
     /// unusual; the same object then goes through `parse` and `accept`, which give the same sample.
     mutating func decodeFast(
@@ -28,6 +31,8 @@ protocol JSONElement {
 }
 
 extension JSONElement {
+    mutating func begin(_ record: RawRecord) {}
+
     @inline(__always)
     mutating func decodeFast(
         _ at: inout BytePointer, _ end: BytePointer, _ context: RecordContext, _ series: SeriesDictionary
@@ -53,6 +58,7 @@ final class JSONDecoder<Element: JSONElement>: RecordDecoder {
         let context = RecordContext(record: record, latestTimestampMs: latestTimestampMs, limits: limits)
         guard context.begin(in: batch), let base = record.bytes.baseAddress else { return }
         let end = base + record.bytes.count
+        element.begin(record)
         if record.linesAreRecords {
             batch.records += decodeLines(base, end, context, series, batch)
             return

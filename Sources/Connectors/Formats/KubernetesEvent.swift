@@ -134,33 +134,3 @@ struct KubernetesEvent {
         return number == 0 ? nil : number
     }
 }
-
-/// The repetitions of Kubernetes events read so far, so that each counts once.
-///
-/// About 120 bytes each. An event older than the newest one by `retentionMs` or more is never taken for a duplicate
-/// and is forgotten, so memory holds a day of events. It starts empty with the process: after a restart an object
-/// that was read before it may count once more.
-struct EventRepetitions {
-    /// 24 hours of event time.
-    static let retentionMs: Int64 = 86_400_000
-
-    private var seen: Set<KubernetesEvent.Repetition> = []
-    private var newestMs = Int64.min
-    private var pruneAt = 4096
-
-    /// Notes an occurrence; false when it was noted before.
-    mutating func isNew(_ repetition: KubernetesEvent.Repetition, _ timestampMs: Int64) -> Bool {
-        newestMs = max(newestMs, timestampMs)
-        let (horizonMs, overflow) = newestMs.subtractingReportingOverflow(Self.retentionMs)
-        guard overflow || timestampMs > horizonMs else { return true }
-        guard seen.insert(repetition).inserted else { return false }
-        if seen.count >= pruneAt {
-            if !overflow { seen = seen.filter { $0.timestampMs > horizonMs } }
-            pruneAt = max(4096, seen.count * 2)
-        }
-        return true
-    }
-
-    /// How many are held.
-    var count: Int { seen.count }
-}

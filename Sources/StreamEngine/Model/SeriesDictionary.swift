@@ -139,10 +139,12 @@ public final class SeriesDictionary {
 
     /// Interns a series under a new spelling. Gives `SampleBatch.overLimit` when there is no room for another series
     /// (the spelling is then not kept). Nor is one kept beyond eight for each series (and 4096 more): a producer that
-    /// writes labels in random order would otherwise grow memory without end.
+    /// writes labels in random order would otherwise grow memory without end. Nor beyond 4 GiB of them in all.
     public func insert(_ start: UnsafePointer<UInt8>, length: Int, labels: SeriesLabels) -> UInt32 {
         let index = self.index(of: labels)
-        guard index != SampleBatch.overLimit, spellingCount < seriesCount * 8 + 4096 else { return index }
+        guard index != SampleBatch.overLimit, spellingCount < seriesCount * 8 + 4096,
+            arenaCount + length <= Int(UInt32.max)
+        else { return index }
         if arenaCount + length > arenaCapacity {
             while arenaCount + length > arenaCapacity { arenaCapacity *= 2 }
             let grown = UnsafeMutablePointer<UInt8>.allocate(capacity: arenaCapacity)

@@ -125,4 +125,28 @@ import Testing
         let decoded = try decode(lines.joined(separator: "\n"), as: "event-json")
         #expect(decoded.bad == ["3 duplicateEvent", "6 duplicateEvent"])
     }
+
+    /// An aborted epoch is read again by the same decoder: nothing of it is a duplicate of itself.
+    @Test func offsetsThatGoBackForgetWhatWillBeReadAgain() throws {
+        func event(_ uid: String) -> [UInt8] {
+            Array(
+                #"{"involvedObject":{"kind":"Pod"},"metadata":{"uid":"\#(uid)"},"lastTimestamp":1767225600}"#.utf8)
+        }
+        let decoder = try format("event-json").makeDecoder(limits: DecodeLimits())
+        let series = SeriesDictionary()
+        let batch = SampleBatch()
+        var taken: [Bool] = []
+        for (offset, uid) in [(1, "a"), (2, "b"), (3, "a"), (2, "b"), (3, "a"), (4, "b"), (1, "a"), (2, "b")]
+            as [(Int64, String)]
+        {
+            batch.clear()
+            event(uid).withUnsafeBufferPointer {
+                decoder.decode(
+                    RawRecord(bytes: $0, offset: offset, timestampMs: 7, linesAreRecords: false),
+                    latestTimestampMs: .max, series: series, into: batch)
+            }
+            taken.append(batch.count == 1)
+        }
+        #expect(taken == [true, true, false, true, false, false, true, true])
+    }
 }
