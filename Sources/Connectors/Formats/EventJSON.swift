@@ -6,6 +6,7 @@ import StreamEngine
 /// columns `type`, `reason`, `severity` and `object`; a label of its own called like one of these columns becomes
 /// `labels.type` and so on. The message text stands beside it in `SampleBatch.messages`.
 public struct EventJSONFormat: Format {
+    /// The format; it has no options.
     public init() {}
 
     public var name: String { "event-json" }

@@ -3,6 +3,7 @@ import StreamEngine
 /// OpenMetrics 1.0 text. Timestamps are seconds, exact and floored to milliseconds; exemplars are read past; nothing
 /// after `# EOF` is read from a message, while in a file the next exposition begins.
 public struct OpenMetricsTextFormat: Format {
+    /// The format; it has no options.
     public init() {}
 
     public var name: String { "openmetrics" }

@@ -2,6 +2,7 @@ import StreamEngine
 
 /// Prometheus text exposition 0.0.4, with the quoted names of Prometheus 3. Timestamps are integer milliseconds.
 public struct PrometheusTextFormat: Format {
+    /// The format; it has no options.
     public init() {}
 
     public var name: String { "prometheus" }

@@ -6,6 +6,7 @@ import StreamEngine
 /// Unknown keys are passed over; of a key given twice the last one counts; `null` is as good as no key. Label values
 /// are strings; names may be any text that is not empty, as in Prometheus 3.
 public struct SampleJSONFormat: Format {
+    /// The format; it has no options.
     public init() {}
 
     public var name: String { "sample-json" }
