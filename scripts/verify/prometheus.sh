@@ -1,7 +1,8 @@
 #!/bin/bash
 # Compares the per-series functions, histogram_quantile and the example jobs with a real Prometheus (Debian's package, which
 # is installed where it is missing).
-#   scripts/verify/prometheus.sh [SEED]        STREAM_JOB: the binary, default .build/debug/stream-job
+#   scripts/verify/prometheus.sh [SEED [ARGUMENT…]]    STREAM_JOB: the binary, default .build/debug/stream-job
+# Arguments go to prometheus_replay.py, such as --recorded FILE for the counters of a recording.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seed=${1:-1}
@@ -19,4 +20,4 @@ if [ ! -x "$binary" ]; then
     swift build
 fi
 mkdir -p "$output"
-python3 scripts/verify/prometheus_replay.py --stream-job "$binary" --seed "$seed" --output "$output/$seed"
+python3 scripts/verify/prometheus_replay.py --stream-job "$binary" --seed "$seed" --output "$output/$seed" "${@:2}"

@@ -2,10 +2,11 @@
 """Compares `stream-job replay` with a real Prometheus over the same samples: every per-series function, histogram
 quantiles, and the example jobs of docs/cookbook.md.
 
-    prometheus_replay.py --stream-job .build/debug/stream-job --output DIR [--seed 1] [--minutes 60]
+    prometheus_replay.py --stream-job .build/debug/stream-job --output DIR [--seed 1] [--minutes 60] [--recorded FILE]
 
 The samples go through one partition, through twelve at random, and through one shuffled within the watermark's delay: all
-three must give the same rows, byte for byte, and every value must be Prometheus's to 1e-12 relative.
+three must give the same rows, byte for byte, and every value must be Prometheus's to 1e-12 relative. With --recorded the counters
+of a recording (text with timestamps, of at most two hours) are compared too.
 """
 import argparse
 import glob
@@ -68,13 +69,14 @@ EXAMPLES = {
 class Query:
     """One query of a job: its window, its keys, and the PromQL each column equals."""
 
-    def __init__(self, name, size, slide, keys, columns, present=None, path=None):
-        self.name, self.size, self.slide, self.keys = name, size, slide, keys
+    def __init__(self, name, size, slide, keys, columns, present=None, path=None, offset=0, metrics=None):
+        self.name, self.size, self.slide, self.keys, self.offset = name, size, slide, keys, offset
         self.columns, self.present, self.path = columns, present, path or f"rows/{name}"
+        self.metrics = metrics  # names that replace METRIC in the PromQL, and are a key of their own
 
     def ends(self, start, end):
         """(first window end after start, number of windows up to the last that holds a sample)."""
-        first = (start - self.size) // self.slide * self.slide + self.size
+        first = (start - self.size - self.offset) // self.slide * self.slide + self.size + self.offset
         while first <= start:
             first += self.slide
         return first, (end + self.size - first) // self.slide + 1
@@ -116,6 +118,22 @@ def function_job():
                                    f"{outer} by ({', '.join(keys)}) (increase({selector}[{size}ms]))"))
             add(f"{'-'.join(keys)}-{name}", selector, size, slide, keys, aggregates)
     return "\n".join(lines) + "\n", queries
+
+
+def recorded_job(path, series):
+    """Writes a job over the counters of a recording; its query. Scrapes may lie on whole seconds, so windows do not."""
+    names = sorted({s.name for s in series})
+    keys = sorted({label for s in series for label in s.labels})
+    functions = ["rate", "increase", "irate", "resets", "deriv", "avg_over_time", "stddev_over_time"]
+    with open(path, "w") as f:
+        f.write("\n".join([
+            "name: recorded", "sources:", "  metrics:", "    kafka: {topics: [metrics]}", "    format: prometheus",
+            "queries:", "  - name: recorded", "    window: {size: 5m, slide: 30s, offset: 500ms}",
+            f"    groupBy: [{', '.join(['name'] + keys)}]", "    aggregates:",
+            *[f"      {name}: max({name}(value))" for name in functions],
+            "    sinks:", "      - jsonl: {path: rows/recorded}", ""]))
+    return Query("recorded", 300_000, 30_000, ["name"] + keys, {f: f"{f}(METRIC[5m])" for f in functions},
+                 offset=500, metrics=names)
 
 
 def partitions(rng, rows, folder):
@@ -195,8 +213,12 @@ def compare(server, query, text, start, end, result):
         mine[index, key] = row
 
     def ask(promql):
-        return prometheus.ask(server, promql, first, query.slide, count,
-                              lambda labels: tuple(labels.get(k, "") for k in query.keys))
+        answers = {}
+        for metric in query.metrics or [""]:
+            answers |= prometheus.ask(
+                server, promql.replace("METRIC", metric), first, query.slide, count,
+                lambda labels: tuple(metric if k == "name" else labels.get(k, "") for k in query.keys))
+        return answers
 
     present = ask(query.present) if query.present else None
     for column, promql in query.columns.items():
@@ -225,8 +247,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stream-job", required=True, help="the binary")
     parser.add_argument("--seed", default="1")
-    parser.add_argument("--minutes", type=int, default=60, help="at most 115")
+    parser.add_argument("--minutes", type=int, default=60, help="15 to 115")
     parser.add_argument("--output", required=True, help="an empty or missing folder; jobs, inputs and rows stay there")
+    parser.add_argument("--recorded")
     parser.add_argument("--examples", default=os.path.join(os.path.dirname(__file__), "../../jobs"))
     options = parser.parse_args()
     shutil.rmtree(options.output, ignore_errors=True)
@@ -236,8 +259,9 @@ def main():
     end = start + options.minutes * 60_000
     every = samples.plain(samples.rng_of(options.seed, "plain"), start, end)
     examples = list(samples.cookbook(samples.rng_of(options.seed, "cookbook"), start, end))
+    recorded = [s for s in samples.recorded(options.recorded) if s.name.endswith("_total")] if options.recorded else []
     with open(f"{options.output}/all.om", "w") as f:
-        f.write(samples.openmetrics(every + examples))
+        f.write(samples.openmetrics(every + examples + recorded))
 
     yaml, function_queries = function_job()
     with open(f"{options.output}/every-function.yaml", "w") as f:
@@ -249,6 +273,13 @@ def main():
         words = text.split("jsonl: {path: ")[1].split("}")[0]
         query = Query(name, size * 1000, slide * 1000, keys, columns, present, words)
         jobs.append((f"{options.examples}/{name}.yaml", [query], examples))
+
+    spans = {path: (start, end) for path, _, _ in jobs}
+    if recorded:
+        path = f"{options.output}/recorded.yaml"
+        jobs.append((path, [recorded_job(path, recorded)], recorded))
+        stamps = [t for s in recorded for t, _ in s.samples]
+        spans[path] = min(stamps) - 1, max(stamps)
 
     result = Comparison()
     with tempfile.TemporaryDirectory() as folder:
@@ -270,7 +301,7 @@ def main():
                     texts[way] = {query.name: rows_text(output, query.path) for query in queries}
                 before = result.compared, result.differences
                 for query in queries:
-                    compare(server, query, texts["one"][query.name], start, end, result)
+                    compare(server, query, texts["one"][query.name], *spans[path], result)
                     for way in ("twelve", "shuffled"):
                         if texts[way][query.name] != texts["one"][query.name]:
                             result.differ(f"{query.name}: rows of `{way}` are not, byte for byte, those of one partition")

@@ -6,7 +6,9 @@ No sample lies on a multiple of GRID_MS, where Prometheus's range (closed in 2.x
 """
 import math
 import random
+import re
 import struct
+import subprocess
 
 GRID_MS = 500
 STALE = object()
@@ -323,3 +325,19 @@ def cookbook(rng, start, end):
 def prometheus_text(rows):
     """Text exposition of (timestampMs, series, value) rows, in the order given."""
     return "".join(f"{exposition(s)} {number(v)} {t}\n" for t, s, v in rows)
+
+
+def recorded(path):
+    """The series of a file of Prometheus text with a timestamp in each line (compressed with zstd where it ends so)."""
+    command = ["zstd", "-dc", path] if path.endswith(".zst") else ["cat", path]
+    found = {}
+    for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines():
+        if line.startswith("#") or not line:
+            continue
+        head, value, at = line.rsplit(" ", 2)
+        if head not in found:
+            name, _, inside = head.partition("{")
+            labels = dict(re.findall(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\\]|\\\\.)*)"', inside))
+            found[head] = Series(name, labels, [])
+        found[head].samples.append((int(at), float(value)))
+    return list(found.values())
