@@ -1,7 +1,8 @@
 import Operators
 import StreamEngine
 
-/// Every aggregate's states, updated in batches of 1,024 rows for 1, 500 and 100,000 groups. One core; nanoseconds a row.
+/// Every aggregate's states, updated in batches of 1,024 rows for 1, 500 and 100,000 groups. One core; nanoseconds a
+/// row.
 func runAggregatesBenchmark() {
     let rows = 1024
     let batches = 16

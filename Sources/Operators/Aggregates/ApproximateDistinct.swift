@@ -1,7 +1,7 @@
 import StreamEngine
 
-/// `approx_distinct(x)`: how many different values; exact up to 256, then with a standard error of 1.15 %. Zeros of both
-/// signs are one value, so are all NaN. 0 without a row.
+/// `approx_distinct(x)`: how many different values; exact up to 256, then with a standard error of 1.15 %. Zeros of
+/// both signs are one value, so are all NaN. 0 without a row.
 public struct ApproximateDistinct: Aggregate {
     public static let name = "approx_distinct"
     public static let summary = "how many different values: exact up to 256, then within about 1 %"

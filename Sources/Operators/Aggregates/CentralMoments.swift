@@ -5,9 +5,9 @@ import StreamEngine
 /// B. P. Welford (1962) and merged as by Chan, Golub and LeVeque (1979). 24 bytes.
 ///
 /// The mean is kept in two parts, to about 77 bits: deviations of 1e-3 around 1e9 keep all their figures, where one
-/// double's mean would already be wrong in the fourth. The count and the mean's lower part share one word: 31 bits and a
-/// Float, and beyond 2^31 rows, where one row moves the mean less, 39 bits and a Float's upper 24. Beyond 5e11 rows the
-/// count stands still.
+/// double's mean would already be wrong in the fourth. The count and the mean's lower part share one word: 31 bits
+/// and a Float, and beyond 2^31 rows, where one row moves the mean less, 39 bits and a Float's upper 24. Beyond 5e11
+/// rows the count stands still.
 ///
 /// A NaN or infinite value makes the sum of squares NaN, for good. A deviation beyond 1e154 overflows its square.
 public struct CentralMoments: AggregateState {
@@ -29,8 +29,8 @@ public struct CentralMoments: AggregateState {
         packed < Self.largeMark ? packed >> 32 : (packed & ~Self.largeMark) >> 24
     }
 
-    /// The variance over the count less `correction`: 1 for a sample's, 0 for a population's; nil when that is not above
-    /// zero rows.
+    /// The variance over the count less `correction`: 1 for a sample's, 0 for a population's; nil when that is not
+    /// above zero rows.
     @inline(__always)
     public func variance(correction: UInt64) -> Double? {
         guard count > correction else { return nil }

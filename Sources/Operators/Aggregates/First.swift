@@ -1,7 +1,7 @@
 import StreamEngine
 
-/// `first(x)`: the value with the smallest event time; of equal times the earlier record's, in the order of partitions, offsets and
-/// places (SEMANTICS §8). Null without a row.
+/// `first(x)`: the value with the smallest event time; of equal times the earlier record's, in the order of
+/// partitions, offsets and places (SEMANTICS §8). Null without a row.
 public struct First: Aggregate {
     public static let name = "first"
     public static let summary = "the value with the smallest event time; of equal times the earlier record's"

@@ -1,7 +1,7 @@
 import StreamEngine
 
-/// `last(x)`: the value with the largest event time; of equal times the later record's, in the order of partitions, offsets and
-/// places (SEMANTICS §8). Null without a row.
+/// `last(x)`: the value with the largest event time; of equal times the later record's, in the order of partitions,
+/// offsets and places (SEMANTICS §8). Null without a row.
 public struct Last: Aggregate {
     public static let name = "last"
     public static let summary = "the value with the largest event time; of equal times the later record's"

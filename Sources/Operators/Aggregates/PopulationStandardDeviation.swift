@@ -1,6 +1,7 @@
 import StreamEngine
 
-/// `stddev_pop(x)`: the standard deviation of the population; 0 for one row, null without a row; NaN where a value is NaN or infinite.
+/// `stddev_pop(x)`: the standard deviation of the population; 0 for one row, null without a row; NaN where a value is
+/// NaN or infinite.
 public struct PopulationStandardDeviation: Aggregate {
     public static let name = "stddev_pop"
     public static let summary = "the standard deviation of the population; 0 for one row, null without a row"

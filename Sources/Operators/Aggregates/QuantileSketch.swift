@@ -8,8 +8,8 @@ import StreamEngine
 /// What it holds depends on the multiset of values only, never on their order or on how they were split and merged.
 ///
 /// 16 bytes and 8 for each value or bucket. A sign has at most 4,096 buckets, enough for magnitudes that span 34 powers
-/// of ten; beyond, the buckets nearest to zero are counted in the nearest that is kept. NaN is passed over unless there is
-/// nothing else; zero and the infinities are exact.
+/// of ten; beyond, the buckets nearest to zero are counted in the nearest that is kept. NaN is passed over unless
+/// there is nothing else; zero and the infinities are exact.
 public struct QuantileSketch: AggregateState {
     /// Values kept as they are.
     static let exactMax = 32
@@ -172,7 +172,8 @@ public struct QuantileSketch: AggregateState {
 
     // MARK: Encoding
 
-    // flags (1 exact, 2 NaN seen), number of entries, entries (exact: 8 bytes each; else key's step and count as varints).
+    // flags (1 exact, 2 NaN seen), number of entries, entries (exact: 8 bytes each; else key's step and count as
+    // varints).
     public func encode(to writer: inout ByteWriter) {
         writer.write(UInt8((isExact ? 1 : 0) | (sawNaN ? 2 : 0)))
         writer.writeVarint(UInt64(entries.count))

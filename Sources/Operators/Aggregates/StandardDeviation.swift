@@ -1,6 +1,7 @@
 import StreamEngine
 
-/// `stddev(x)`: the standard deviation of the sample; null for fewer than two rows; NaN where a value is NaN or infinite.
+/// `stddev(x)`: the standard deviation of the sample; null for fewer than two rows; NaN where a value is NaN or
+/// infinite.
 public struct StandardDeviation: Aggregate {
     public static let name = "stddev"
     public static let summary = "the standard deviation of the sample; null for fewer than two rows"

@@ -1,7 +1,7 @@
 import StreamEngine
 
-/// `sum(x)`: compensated, so that the order of rows and the cut of batches do not show. NaN where a value is NaN or where
-/// both infinities occur; null without a row.
+/// `sum(x)`: compensated, so that the order of rows and the cut of batches do not show. NaN where a value is NaN or
+/// where both infinities occur; null without a row.
 public struct Sum: Aggregate {
     public static let name = "sum"
     public static let summary = "the sum, with rounding errors compensated"

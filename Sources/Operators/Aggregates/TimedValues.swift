@@ -1,7 +1,8 @@
 import Platform
 import StreamEngine
 
-/// State of `first` over numbers: the value with the smallest event time, of equals the one that came earlier. 16 bytes.
+/// State of `first` over numbers: the value with the smallest event time, of equals the one that came earlier. 16
+/// bytes.
 ///
 /// `Int64.max`, which no sample has (SEMANTICS §8, `timestampOutOfRange`), marks the empty state.
 public struct EarliestValue: AggregateState {

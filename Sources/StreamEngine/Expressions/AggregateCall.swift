@@ -15,7 +15,8 @@ public struct NumberParameter: Sendable, Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(value) }
 }
 
-/// The per-series call inside an aggregate: `rate(value)`, `quantile_over_time(0.9, value)`, `predict_linear(value, 600)`.
+/// The per-series call inside an aggregate: `rate(value)`, `quantile_over_time(0.9, value)`, `predict_linear(value,
+/// 600)`.
 ///
 /// The parser takes any name that is no scalar function; whether the name is known is for the plan to say.
 public struct InnerCall: Sendable, Hashable {

@@ -36,7 +36,7 @@ extension ExpressionParser {
             throw ExpressionError(
                 "`\(name)` is given \(arguments.count) arguments", at: arguments[2].range,
                 hint:
-                    "an aggregate takes one value, and a number before it where it has a parameter: quantile(0.9, value)"
+                    "an aggregate takes one value, behind a number where it has a parameter: quantile(0.9, value)"
             )
         }
         var parameter: NumberParameter?

@@ -51,7 +51,7 @@ public protocol ColumnScope {
 
 /// A row an expression is evaluated over.
 public protocol ExpressionRow {
-    /// The cell of a slot of the scope the expression was compiled in: `null` for a missing label or a null cell, else of
-    /// the slot's type.
+    /// The cell of a slot of the scope the expression was compiled in: `null` for a missing label or a null cell,
+    /// else of the slot's type.
     func value(slot: Int) -> Value
 }

@@ -6,7 +6,7 @@
 /// let node = try CompiledExpression(ExpressionParser.parse(#"extract(instance, "^([^:]+)")"#), in: &scope)
 /// node.type             // .string
 /// node.dependence       // .perSeries: evaluate it when the series is first seen
-/// node.value(seriesRow) // seriesRow.value(slot:) is asked for slot 6, the first label met: scope.labels[0] == "instance"
+/// node.value(seriesRow) // asks seriesRow.value(slot: 6), the first label met: scope.labels[0] is "instance"
 /// ```
 /// Over the rows of a batch, use `vectorProgram`, where there is one:
 /// ```swift
@@ -19,7 +19,8 @@ public struct CompiledExpression: Sendable {
     public let type: ValueType
     /// How often it must be evaluated.
     public let dependence: Dependence
-    /// Whether it may be null where its inputs are what their slots promise. A text may be null whenever it reads a label.
+    /// Whether it may be null where its inputs are what their slots promise. A text may be null whenever it reads a
+    /// label.
     public let isNullable: Bool
     /// The slots it reads, in increasing order.
     public let slots: [Int]
@@ -63,7 +64,7 @@ public struct CompiledExpression: Sendable {
                 "with the columns it uses, this expression has \(root.size) operations in \(root.height) levels",
                 at: expression.range,
                 hint:
-                    "the limits are \(CheckedNode.sizeMax) and \(CheckedNode.heightMax); use fewer columns that use columns"
+                    "the limits are \(CheckedNode.sizeMax) and \(CheckedNode.heightMax): use fewer columns of columns"
             )
         }
         self.root = root

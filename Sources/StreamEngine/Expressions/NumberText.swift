@@ -2,8 +2,9 @@ import Glibc
 
 /// The number a text spells, for `number(x)`.
 enum NumberText {
-    /// A decimal number with optional sign, fraction and exponent, or `Inf`, `Infinity`, `NaN` in any case with an optional
-    /// sign, as label values and Prometheus write them; blanks around are passed over. nil for anything else.
+    /// A decimal number with optional sign, fraction and exponent, or `Inf`, `Infinity`, `NaN` in any case with an
+    /// optional sign, as label values and Prometheus write them; blanks around are passed over. nil for anything
+    /// else.
     static func parse(_ text: ByteString) -> Double? {
         var bytes = text.bytes[...]
         while let first = bytes.first, isBlank(first) { bytes.removeFirst() }

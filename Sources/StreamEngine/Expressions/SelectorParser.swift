@@ -2,7 +2,8 @@ extension SeriesSelector {
     /// Reads a PromQL series selector (Prometheus 3, `promql/parser`: `vector_selector`, quoted names included).
     ///
     /// Refused as there: a name before the braces and another inside, and a selector whose every condition takes the
-    /// empty text (it would select everything). Ranges, `offset` and `@` have no place here and are refused with the way on.
+    /// empty text (it would select everything). Ranges, `offset` and `@` have no place here and are refused with the
+    /// way on.
     public static func parse(_ text: String) throws(ExpressionError) -> SeriesSelector {
         var parser = SelectorParser(text)
         return try parser.selector()

@@ -43,7 +43,7 @@ import Testing
         ("quantile(value, 0.9)", "         ^^^^^ the first argument of `quantile` must be a number, such as 0.9"),
         (
             "f(1, 2, 3)",
-            "        ^ `f` is given 3 arguments; an aggregate takes one value, and a number before it where it has a parameter: quantile(0.9, value)"
+            "        ^ `f` is given 3 arguments; an aggregate takes one value, behind a number where it has a parameter: quantile(0.9, value)"
         ),
         (
             "avg(rate(value) * 8)",
