@@ -1,9 +1,9 @@
 import Platform
 import StreamEngine
 
-/// Prints rows as tables, and documents as JSON lines, when their epoch is published.
+/// Prints the rows of an epoch as one table, and documents as JSON lines, when the epoch is published.
 ///
-/// Holds the text of one epoch: at most `rows` rows of each emission, every document.
+/// Holds at most `rows` rows of an epoch, and every document.
 public final class ConsoleSink: Sink {
     public let description = "console"
     private let rowsMax: Int
@@ -20,13 +20,40 @@ public final class ConsoleSink: Sink {
 
     public var written: (files: Int, bytes: Int64)? { nil }
 
+    /// The rows of the open epoch that will be shown, and how many there are in all.
+    private struct OpenTable {
+        var rows: RowBatch
+        var total: Int
+        var info: EmissionInfo
+    }
+
+    private var table: OpenTable?
+
     public func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) {
         guard rows.rowCount > 0 else { return }
+        // Rows of `without` queries may have other columns from window to window: then a table ends.
+        if let open = table, open.rows.schema != rows.schema || open.info.query != info.query { endTable() }
+        if var open = table {
+            let room = min(rows.rowCount, rowsMax - open.rows.rowCount)
+            if room > 0 { open.rows.append(rows.rows(Array(0..<room))) }
+            open.total += rows.rowCount
+            open.info = info
+            table = open
+        } else {
+            let shown = rows.rows(Array(0..<min(rows.rowCount, rowsMax)))
+            table = OpenTable(rows: shown, total: rows.rowCount, info: info)
+        }
+    }
+
+    private func endTable() {
+        guard let open = table else { return }
+        table = nil
         let rule = String(repeating: "-", count: 43) + "\n"
+        let number = PeopleNumber.text(Int64(open.info.epoch.number))
         pending += rule
-        pending += "Epoch \(PeopleNumber.text(Int64(info.epoch.number))) · \(info.query)\(Self.watermark(info))\n"
+        pending += "Epoch \(number) · \(open.info.query)\(Self.watermark(open.info))\n"
         pending += rule
-        pending += ConsoleTable(rows, limit: rowsMax, truncate: truncate).text
+        pending += ConsoleTable(open.rows, total: open.total, truncate: truncate).text
         pending += "\n"
     }
 
@@ -49,6 +76,7 @@ public final class ConsoleSink: Sink {
     public func prepare(_ epoch: EpochToken) throws(SinkError) {}
 
     public func publish(_ epoch: EpochToken) throws(SinkError) {
+        endTable()
         guard !pending.isEmpty else { return }
         let text = pending
         pending = ""
@@ -59,7 +87,10 @@ public final class ConsoleSink: Sink {
         }
     }
 
-    public func discard(_ epoch: EpochToken) { pending = "" }
+    public func discard(_ epoch: EpochToken) {
+        pending = ""
+        table = nil
+    }
 
     public func close() throws(SinkError) {}
 }

@@ -1,6 +1,6 @@
 import StreamEngine
 
-/// A bordered table of a batch's first rows, as Structured Streaming's console sink prints it.
+/// A bordered table of an epoch's first rows, as Structured Streaming's console sink prints it.
 struct ConsoleTable {
     private struct Column {
         var head: ConsoleText
@@ -14,10 +14,10 @@ struct ConsoleTable {
     private let shown: Int
     private let total: Int
 
-    /// The table of the first `limit` rows; text wider than `truncate` columns is cut (0: never).
-    init(_ rows: RowBatch, limit: Int, truncate: Int) {
-        total = rows.rowCount
-        shown = min(rows.rowCount, limit)
+    /// A table of `rows`, the first of `total`; text wider than `truncate` columns is cut (0: never).
+    init(_ rows: RowBatch, total: Int, truncate: Int) {
+        self.total = total
+        shown = rows.rowCount
         columns = []
         for (description, data) in zip(rows.schema.columns, rows.columns) {
             columns.append(

@@ -166,20 +166,5 @@ struct ResultRow: ExpressionRow {
 
 extension RowBatch {
     /// The rows for which `keep` is true.
-    func filtered(_ keep: [Bool]) -> RowBatch {
-        let rows = keep.indices.filter { keep[$0] }
-        let columns = columns.map { column in
-            let values: ColumnValues =
-                switch column.values {
-                case .timestamps(let cells): .timestamps(rows.map { cells[$0] })
-                case .integers(let cells): .integers(rows.map { cells[$0] })
-                case .doubles(let cells): .doubles(rows.map { cells[$0] })
-                case .booleans(let cells): .booleans(rows.map { cells[$0] })
-                case .texts(let cells):
-                    .texts(TextColumn(dictionary: cells.dictionary, codes: rows.map { cells.codes[$0] }))
-                }
-            return ColumnData(values, valid: column.valid.map { valid in rows.map { valid[$0] } })
-        }
-        return RowBatch(schema: schema, rowCount: rows.count, columns: columns)
-    }
+    func filtered(_ keep: [Bool]) -> RowBatch { rows(keep.indices.filter { keep[$0] }) }
 }

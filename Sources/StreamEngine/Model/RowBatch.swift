@@ -65,3 +65,52 @@ public struct RowBatch: Sendable {
         self.columns = columns
     }
 }
+
+extension RowBatch {
+    /// These rows, in this order.
+    public func rows(_ indices: [Int]) -> RowBatch {
+        let columns = columns.map { column in
+            let values: ColumnValues =
+                switch column.values {
+                case .timestamps(let cells): .timestamps(indices.map { cells[$0] })
+                case .integers(let cells): .integers(indices.map { cells[$0] })
+                case .doubles(let cells): .doubles(indices.map { cells[$0] })
+                case .booleans(let cells): .booleans(indices.map { cells[$0] })
+                case .texts(let cells):
+                    .texts(TextColumn(dictionary: cells.dictionary, codes: indices.map { cells.codes[$0] }))
+                }
+            return ColumnData(values, valid: column.valid.map { valid in indices.map { valid[$0] } })
+        }
+        return RowBatch(schema: schema, rowCount: indices.count, columns: columns)
+    }
+
+    /// Appends rows of the same schema.
+    public mutating func append(_ more: RowBatch) {
+        precondition(schema == more.schema, "rows of one table have one schema")
+        for index in columns.indices {
+            let mine = columns[index]
+            let theirs = more.columns[index]
+            let values: ColumnValues =
+                switch (mine.values, theirs.values) {
+                case (.timestamps(let a), .timestamps(let b)): .timestamps(a + b)
+                case (.integers(let a), .integers(let b)): .integers(a + b)
+                case (.doubles(let a), .doubles(let b)): .doubles(a + b)
+                case (.booleans(let a), .booleans(let b)): .booleans(a + b)
+                case (.texts(let a), .texts(let b)):
+                    .texts(
+                        TextColumn(
+                            dictionary: a.dictionary + b.dictionary,
+                            codes: a.codes + b.codes.map { $0 < 0 ? $0 : $0 + Int32(a.dictionary.count) }))
+                default: preconditionFailure("columns of one schema hold one kind of cell")
+                }
+            var valid: [Bool]?
+            if mine.valid != nil || theirs.valid != nil {
+                valid =
+                    (mine.valid ?? Array(repeating: true, count: rowCount))
+                    + (theirs.valid ?? Array(repeating: true, count: more.rowCount))
+            }
+            columns[index] = ColumnData(values, valid: valid)
+        }
+        rowCount += more.rowCount
+    }
+}
