@@ -48,7 +48,8 @@ let package = Package(
             name: "OperatorsTests", dependencies: ["Operators", "StreamEngine", "Platform"],
             exclude: ["SeriesFunctions/Fixtures"]),
         .testTarget(
-            name: "ConnectorsTests", dependencies: ["Connectors", "StreamEngine", "Operators", "Platform", "CRdkafka"],
+            name: "ConnectorsTests",
+            dependencies: ["EmbeddedBroker", "Connectors", "StreamEngine", "Operators", "Platform", "CRdkafka"],
             exclude: ["Formats/Fixtures"]),
         .testTarget(
             name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors", "Platform"],

@@ -81,7 +81,7 @@ public final class KafkaConsumer: LiveSource {
                 if seen.insert(pattern).inserted { list.add(pattern, -1) }
             }
         }
-        let code = rd_kafka_subscribe(client.handle, list.pointer)
+        let code = list.lend { rd_kafka_subscribe(client.handle, $0) }
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
             throw KafkaErrors.error(code, "subscribing to \(seen.sorted().joined(separator: ", "))")
         }
@@ -186,9 +186,9 @@ public final class KafkaConsumer: LiveSource {
         let list = KafkaPartitionList(capacity: offsets.count)
         for (id, offset) in offsets { list.add(id.topic, id.partition, offset: offset) }
         if isCooperative {
-            try check(rd_kafka_incremental_assign(client.handle, list.pointer), "taking over partitions")
+            try check(list.lend { rd_kafka_incremental_assign(client.handle, $0) }, "taking over partitions")
         } else {
-            let code = rd_kafka_assign(client.handle, list.pointer)
+            let code = list.lend { rd_kafka_assign(client.handle, $0) }
             guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaErrors.error(code, "taking over partitions") }
         }
     }
@@ -217,7 +217,7 @@ public final class KafkaConsumer: LiveSource {
     private func restart(_ partition: PartitionID, at offset: Int64) throws(SourceError) {
         if isCooperative {
             try check(
-                rd_kafka_incremental_unassign(client.handle, KafkaPartitionList([partition]).pointer),
+                KafkaPartitionList([partition]).lend { rd_kafka_incremental_unassign(client.handle, $0) },
                 "giving \(partition) back")
             try assign([partition: offset])
         } else {
@@ -233,7 +233,7 @@ public final class KafkaConsumer: LiveSource {
         }
         if isCooperative {
             try check(
-                rd_kafka_incremental_unassign(client.handle, KafkaPartitionList(partitions).pointer),
+                KafkaPartitionList(partitions).lend { rd_kafka_incremental_unassign(client.handle, $0) },
                 "giving partitions back")
         } else {
             // The eager protocol takes everything at once.
@@ -250,11 +250,11 @@ public final class KafkaConsumer: LiveSource {
         }
         let what = "committing offsets of group \(group.id)"
         guard wait else {
-            let code = rd_kafka_commit_queue(client.handle, list.pointer, events, nil, nil)
+            let code = list.lend { rd_kafka_commit_queue(client.handle, $0, events, nil, nil) }
             guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaErrors.error(code, what) }
             return
         }
-        let code = rd_kafka_commit(client.handle, list.pointer, 0)
+        let code = list.lend { rd_kafka_commit(client.handle, $0, 0) }
         for entry in list.entries where entry.error != RD_KAFKA_RESP_ERR_NO_ERROR {
             throw KafkaErrors.error(entry.error, "\(what): \(entry.topic)/\(entry.partition)@\(entry.offset)")
         }
@@ -293,9 +293,12 @@ public final class KafkaConsumer: LiveSource {
 
 /// Owns an `rd_kafka_consumer_group_metadata_t`: group, generation and member as of one moment.
 final class KafkaGroupMetadata {
-    let pointer: OpaquePointer
+    private let pointer: OpaquePointer
 
     init(_ pointer: OpaquePointer) { self.pointer = pointer }
 
     deinit { rd_kafka_consumer_group_metadata_destroy(pointer) }
+
+    /// Lends it to librdkafka for the length of a call.
+    func lend<R>(_ body: (OpaquePointer) -> R) -> R { withExtendedLifetime(self) { body(pointer) } }
 }

@@ -12,7 +12,7 @@ struct KafkaOffsets {
     func committed(_ partitions: [PartitionID], timeoutMs: Int) throws(SourceError) -> [PartitionID: CommittedOffset] {
         guard !partitions.isEmpty else { return [:] }
         let list = KafkaPartitionList(partitions)
-        let code = rd_kafka_committed(handle, list.pointer, Int32(clamping: timeoutMs))
+        let code = list.lend { rd_kafka_committed(handle, $0, Int32(clamping: timeoutMs)) }
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
             throw KafkaErrors.error(code, "asking for the group's committed offsets")
         }
@@ -46,7 +46,7 @@ struct KafkaOffsets {
         guard !partitions.isEmpty else { return [:] }
         let list = KafkaPartitionList(capacity: partitions.count)
         for id in partitions { list.add(id.topic, id.partition, offset: max(timestampMs, 0)) }
-        let code = rd_kafka_offsets_for_times(handle, list.pointer, Int32(clamping: timeoutMs))
+        let code = list.lend { rd_kafka_offsets_for_times(handle, $0, Int32(clamping: timeoutMs)) }
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
             throw KafkaErrors.error(code, "asking for offsets at \(EventTime.rfc3339(timestampMs))")
         }
@@ -110,7 +110,7 @@ struct KafkaOffsets {
     func seek(_ id: PartitionID, to offset: Int64, timeoutMs: Int) throws(SourceError) {
         let list = KafkaPartitionList(capacity: 1)
         list.add(id.topic, id.partition, offset: offset)
-        if let error = rd_kafka_seek_partitions(handle, list.pointer, Int32(clamping: timeoutMs)) {
+        if let error = list.lend({ rd_kafka_seek_partitions(handle, $0, Int32(clamping: timeoutMs)) }) {
             defer { rd_kafka_error_destroy(error) }
             throw KafkaErrors.error(
                 rd_kafka_error_code(error), "going to \(id)@\(offset)", partition: id,

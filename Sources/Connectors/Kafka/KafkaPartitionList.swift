@@ -4,7 +4,7 @@ import StreamEngine
 
 /// Owns an `rd_kafka_topic_partition_list_t`.
 final class KafkaPartitionList {
-    let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+    private let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
 
     /// One entry of a list, copied out.
     struct Entry {
@@ -30,6 +30,11 @@ final class KafkaPartitionList {
     }
 
     deinit { rd_kafka_topic_partition_list_destroy(pointer) }
+
+    /// Lends the list to librdkafka: it lives at least as long as the call, which a bare pointer would not see to.
+    func lend<R>(_ body: (UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) -> R) -> R {
+        withExtendedLifetime(self) { body(pointer) }
+    }
 
     /// Appends a partition.
     func add(_ topic: String, _ partition: Int32, offset: Int64 = KafkaOffset.none, metadata: String = "") {

@@ -52,9 +52,12 @@ public final class KafkaTransactions {
         for (id, committed) in offsets {
             list.add(id.topic, id.partition, offset: committed.offset, metadata: committed.metadata)
         }
-        try check(
-            rd_kafka_send_offsets_to_transaction(
-                handle, list.pointer, member.metadata.pointer, Int32(clamping: timeoutMs)), "sending offsets to")
+        let error = list.lend { list in
+            member.metadata.lend { metadata in
+                rd_kafka_send_offsets_to_transaction(handle, list, metadata, Int32(clamping: timeoutMs))
+            }
+        }
+        try check(error, "sending offsets to")
     }
 
     /// Commits; aborts by itself where the commit failed for certain. Records and decision have `timeoutMs` each.
