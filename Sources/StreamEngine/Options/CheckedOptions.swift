@@ -37,7 +37,7 @@ public struct CheckedOptions: Sendable, Equatable {
     /// Where they stand in the job: `queries.cpu.sinks.0.kafka`.
     public let path: String
     private var values: [String: OptionValue]
-    private let declared: Set<String>
+    private let declared: [String]
     /// Keys that the user wrote (the others hold defaults).
     public let written: Set<String>
 
@@ -52,13 +52,16 @@ public struct CheckedOptions: Sendable, Equatable {
         self.path = path
         self.values = values
         self.written = written
-        declared = Set(schema.keys.map(\.name))
+        declared = schema.keys.map(\.name)
     }
 
     /// Equal values; who wrote a default out means the same.
     public static func == (a: CheckedOptions, b: CheckedOptions) -> Bool {
         a.schemaName == b.schemaName && a.values == b.values
     }
+
+    /// Every value there is, in the schema's order.
+    public var pairs: [OptionPair] { declared.compactMap { key in values[key].map { OptionPair(key, $0) } } }
 
     /// Whether the schema has this key.
     public func declares(_ key: String) -> Bool { declared.contains(key) }

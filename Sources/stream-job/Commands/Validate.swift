@@ -11,9 +11,9 @@ extension Command {
             """,
         flags: [.set, .json],
         examples: [
-            "stream-job validate jobs/node-memory.yaml",
+            "stream-job validate jobs/deployment-memory.yaml",
             "stream-job validate --json jobs/*.yaml",
-            "stream-job validate jobs/node-memory.yaml --set trigger.interval=10s",
+            "stream-job validate jobs/deployment-memory.yaml --set trigger.interval=10s",
         ],
         run: Validation.run)
 }
