@@ -20,12 +20,14 @@ public struct JobExplanation {
     /// How people read bytes and rates: given by who prints.
     private let bytesText: (Int64) -> String
     private let rateText: (Double) -> String
+    private let countText: (Int) -> String
 
     /// An explanation of a job over the registries it was compiled with.
     public init(
         _ job: CompiledJob, registries: Registries, bytesText: @escaping (Int64) -> String,
-        rateText: @escaping (Double) -> String
+        rateText: @escaping (Double) -> String, countText: @escaping (Int) -> String
     ) {
+        self.countText = countText
         self.job = job
         self.registries = registries
         self.bytesText = bytesText
@@ -199,7 +201,7 @@ public struct JobExplanation {
         nodes.append(
             ExplanationNode(
                 "limits",
-                "\(limits.maxSeries) series a partition, \(limits.maxLabelsPerSeries) labels, lines of "
+                "\(countText(limits.maxSeries)) series a partition, \(limits.maxLabelsPerSeries) labels, lines of "
                     + "\(bytesText(Int64(limits.maxLineBytes))), messages of \(bytesText(Int64(limits.maxMessageBytes))), "
                     + "state \(limits.maxStateBytes.map { bytesText($0) } ?? "unlimited"), "
                     + "keys for \(DurationText.spaced(limits.keyTTLMs)), beyond: \(limits.onLimit.rawValue)"))

@@ -218,7 +218,7 @@ struct QueryCompiler<Scope: SampleColumns> {
         let compiled = try self.expression(expression, field)
         if kind == .samples, compiled.columnSlot == SampleScope.Slot.value { return (.value, .number) }
         if compiled.type == .string {
-            guard case .numberOrText = wanted else {
+            if case .number = wanted {
                 throw error(field, "`\(user)` takes numbers; number(x) converts a text")
             }
             return (.text(compiled), .string)

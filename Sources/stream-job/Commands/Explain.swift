@@ -34,7 +34,8 @@ private enum Explanation {
             console.out(json(job).text + "\n")
         } else {
             let explanation = JobExplanation(
-                job, registries: .standard, bytesText: FigureText.bytes, rateText: FigureText.rate)
+                job, registries: .standard, bytesText: FigureText.bytes, rateText: FigureText.rate,
+                countText: FigureText.count)
             console.out(TreeText.render(explanation.tree()) { console.outPaint($0, .bold) })
         }
         return ExitCode.done
