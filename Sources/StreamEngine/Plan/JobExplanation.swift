@@ -96,7 +96,9 @@ public struct JobExplanation {
         lines.append(ExplanationNode("sinks", sinks(query)))
         let late = query.late.map { describe($0) } ?? "counted only"
         lines.append(ExplanationNode("late", late))
-        return ExplanationNode("query \(query.name)", query.select?.description ?? "every series", lines)
+        return ExplanationNode(
+            "query \(query.name)",
+            query.select?.description ?? (plan.sourceKind == .samples ? "every series" : "every event"), lines)
     }
 
     private func listed(_ columns: [NamedExpression]) -> String {
@@ -118,7 +120,8 @@ public struct JobExplanation {
         let wait = plan.delayMs + plan.latenessMs
         text += "; a window is final \(DurationText.spaced(wait)) after its end"
         if plan.latenessMs > 0 { text += " (delay + \(DurationText.spaced(plan.latenessMs)) allowed lateness)" }
-        return text + "; up to \(QueryCost(plan).openPanes) panes open"
+        let open = QueryCost(plan).openPanes
+        return text + "; up to \(open) \(open == 1 ? "pane" : "panes") open"
     }
 
     private func grouping(_ query: QueryDefinition, _ plan: QueryPlan, _ source: SourceDefinition) -> String {
