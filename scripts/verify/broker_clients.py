@@ -120,6 +120,16 @@ def codecs(broker):
             producer.produce(topic, value)
         assert producer.flush(20) == 0
         equal(broker.read(topic), expected)
+        # By time, also into the middle of a compressed batch.
+        timed = broker.create(f"timed-{codec}")
+        producer = broker.producer(compression_type=codec, linger_ms=200)
+        for i in range(500):
+            producer.produce(timed, "a value of some length", timestamp=1_000_000 + i)
+        assert producer.flush(20) == 0
+        place = TopicPartition(timed, 0)
+        for i in (0, 1, 250, 499):
+            asked = {place: OffsetSpec.for_timestamp(1_000_000 + i)}
+            equal(broker.admin().list_offsets(asked)[place].result(10).offset, i)
 
 
 @check

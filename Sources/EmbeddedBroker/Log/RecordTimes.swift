@@ -2,17 +2,17 @@
 enum RecordTimes {
     /// The first record of a batch at or after `timestampMs` and not below offset `from`.
     ///
-    /// Exact for uncompressed batches and those stamped by the broker. In a compressed batch, which the broker does not
-    /// open, it is the batch's first record: an offset at or before the exact one, so nothing is missed.
+    /// Exact, also in compressed batches. One whose records cannot be read gives its first offset, which is at or before
+    /// the exact one, so that nothing is missed.
     static func first(
-        in bytes: [UInt8], _ header: RecordBatchHeader, atOrAfter timestampMs: Int64, from: Int64
+        in batch: [UInt8], _ header: RecordBatchHeader, atOrAfter timestampMs: Int64, from: Int64
     ) -> (offset: Int64, timestampMs: Int64)? {
         guard header.maxTimestampMs >= timestampMs else { return nil }
-        if header.isLogAppendTime || header.codec != 0 {
-            let stamp = header.isLogAppendTime ? header.maxTimestampMs : header.baseTimestampMs
-            return (max(header.baseOffset, from), max(stamp, header.codec == 0 ? stamp : timestampMs))
+        if header.isLogAppendTime { return (max(header.baseOffset, from), header.maxTimestampMs) }
+        guard let bytes = BatchRecords.bytes(batch, header) else {
+            return (max(header.baseOffset, from), max(header.baseTimestampMs, timestampMs))
         }
-        var reader = VarintReader(bytes, at: RecordBatchHeader.size)
+        var reader = VarintReader(bytes, at: 0)
         for _ in 0..<max(0, header.recordCount) {
             guard let length = reader.next(), length >= 1, length <= Int64(bytes.count) else { return nil }
             let end = reader.at + Int(length)

@@ -3,8 +3,9 @@ import Glibc
 
 /// A client's connection. One request is answered at a time and in order, as Kafka does; what comes meanwhile waits.
 final class Connection {
-    /// Requests read ahead before the socket is left unread.
+    /// Requests, and bytes of them, read ahead before the socket is left unread.
     private static let maxReady = 8
+    private static let maxReadyBytes = 16 << 20
 
     let descriptor: Int32
     let token: UInt64
@@ -41,9 +42,16 @@ final class Connection {
 
     // MARK: Reading
 
+    /// Whether it reads ahead now; else only its answers are waited for.
+    var isReading: Bool { watches.reads }
+
+    private var hasRoom: Bool {
+        ready.count < Self.maxReady && ready.reduce(0) { $0 + $1.count } < Self.maxReadyBytes
+    }
+
     /// Takes in what has arrived, a bounded part at a time so that no client keeps the loop to itself.
     func readable() {
-        for _ in 0..<4 where !isClosed && ready.count < Self.maxReady {
+        for _ in 0..<4 where !isClosed && hasRoom {
             let received: Int
             if let frame, frameSize - frame.count > 32 << 10 {
                 received = frame.appendDirectly(limit: frameSize - frame.count) { recv(descriptor, $0, $1, 0) }
@@ -148,7 +156,7 @@ final class Connection {
 
     private func watch() {
         guard !isClosed else { return }
-        let wanted = (reads: ready.count < Self.maxReady, writes: !output.isEmpty)
+        let wanted = (reads: hasRoom, writes: !output.isEmpty)
         guard wanted != watches else { return }
         watches = wanted
         loop.watch(self, reads: wanted.reads, writes: wanted.writes)

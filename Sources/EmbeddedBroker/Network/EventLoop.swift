@@ -68,6 +68,7 @@ final class EventLoop {
         default:
             if let connection = connections[event.token] {
                 if event.isWritable { connection.writable() }
+                if event.isHungUp && !connection.isReading { connection.close() }
                 if event.isReadable && !connection.isClosed { connection.readable() }
             } else if let session = adminSessions[event.token] {
                 session.readable()

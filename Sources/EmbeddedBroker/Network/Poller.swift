@@ -8,6 +8,8 @@ struct Poller: ~Copyable {
         let token: UInt64
         let isReadable: Bool
         let isWritable: Bool
+        /// Both directions are gone; told again and again until the descriptor is closed.
+        let isHungUp: Bool
     }
 
     private let descriptor: Int32
@@ -37,11 +39,10 @@ struct Poller: ~Copyable {
         let count = epoll_wait(descriptor, &buffer, Int32(buffer.count), timeoutMs)
         guard count > 0 else { return [] }
         return buffer.prefix(Int(count)).map { event in
-            // Errors and hang-ups show when reading.
-            let failed = event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
+            let isHungUp = event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
             return Event(
-                token: event.data.u64, isReadable: failed || event.events & EPOLLIN.rawValue != 0,
-                isWritable: event.events & EPOLLOUT.rawValue != 0)
+                token: event.data.u64, isReadable: isHungUp || event.events & EPOLLIN.rawValue != 0,
+                isWritable: event.events & EPOLLOUT.rawValue != 0, isHungUp: isHungUp)
         }
     }
 }

@@ -51,6 +51,12 @@ private enum BrokerCommand {
         let faults = try arguments.values(.fault).map(command)
         let adminPort = try arguments.integer(.adminPort, in: 0...65535).map { UInt16($0) }
 
+        // Each partition is an open file; take as many as the system grants.
+        var limit = rlimit()
+        if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
+            limit.rlim_cur = limit.rlim_max
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        }
         // Threads inherit the mask, so the signals wait for `sigwait` below.
         var signals = sigset_t()
         sigemptyset(&signals)
