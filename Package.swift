@@ -38,6 +38,11 @@ let package = Package(
         // Not shipped: librdkafka's mock cluster as a program, for tests and for trying things by hand.
         .executableTarget(name: "mock-kafka", dependencies: ["CRdkafka"], path: "Tests/Tools/mock-kafka"),
 
+        // The Swift API as a program of its own.
+        .executableTarget(
+            name: "example-node-cpu", dependencies: ["StreamEngine", "Operators", "Connectors"],
+            path: "Examples/NodeCPU"),
+
         .executableTarget(
             name: "benchmarks", dependencies: ["CRdkafka", "Connectors", "Operators", "StreamEngine", "Platform"],
             path: "Benchmarks", swiftSettings: release),

@@ -182,6 +182,7 @@ final class GroupDirectory {
             groups[row] = id == SampleBatch.overLimit ? GroupDirectory.filtered : table[Int(id)]
         }
         if let rowFilter {
+            rowFilter.begin(batch)
             for row in 0..<count where groups[row] != GroupDirectory.filtered {
                 if !rowFilter.isTrue(batch, row) { groups[row] = GroupDirectory.filtered }
             }

@@ -60,6 +60,18 @@ final class InputEvaluator {
         }
     }
 
+    /// Evaluates what can be evaluated for a whole batch.
+    func begin(_ batch: SampleBatch) {
+        for input in inputs {
+            input.evaluator?.begin(batch)
+            input.filter?.begin(batch)
+        }
+        for input in logs {
+            input.evaluator?.begin(batch)
+            input.filter?.begin(batch)
+        }
+    }
+
     /// Adds rows to the states.
     func update(_ columns: [any StateColumn], rows: RowBuffer, batch: SampleBatch) {
         for input in inputs {

@@ -73,6 +73,7 @@ public final class PaneWindows: WindowOperator {
         let count = batch.count
         guard count > 0 else { return }
         resolveGroups(batch)
+        inputs.begin(batch)
         var row = 0
         while row < count {
             row = scan(batch, from: row)

@@ -24,7 +24,7 @@ public struct ExecutionOptions: Sendable {
 /// returns when all are done), and the coordinator touches tasks only between barriers.
 private struct Handed: @unchecked Sendable {
     let tasks: [PartitionTask]
-    let latestTimestampMs: (Int64?) -> Int64
+    let latestTimestampMs: (RawRecord) -> Int64
 }
 
 /// Runs a compiled job over partitions: slices of work on the data-plane threads, then, at the barrier, emission and epochs
@@ -119,13 +119,18 @@ public final class JobExecution {
         if tasks.contains(where: { $0.task.advanced }) { dirty = true }
     }
 
-    /// Where `maxFutureSkew` is measured from: the live clock; a replay refuses nothing.
-    var futureSkewFromClock = false
+    /// Whether this is a live run: `maxFutureSkew` and idleness look at the clock.
+    var isLive = false
 
-    private func futureLimit(of source: SourceExecution) -> (Int64?) -> Int64 {
-        guard futureSkewFromClock, let skew = source.definition.watermark.maxFutureSkewMs else { return { _ in .max } }
-        let limit = clock.wallMs() + skew
-        return { _ in limit }
+    /// What is too far in the future (SEMANTICS §3): measured from the record's own time where the broker stamped it, else
+    /// from the wall clock, and that in a live run only.
+    private func futureLimit(of source: SourceExecution) -> (RawRecord) -> Int64 {
+        guard let skew = source.definition.watermark.maxFutureSkewMs else { return { _ in .max } }
+        let clockLimit = isLive ? clock.wallMs() + skew : .max
+        return { record in
+            guard record.timestampIsLogAppend, let stamped = record.timestampMs else { return clockLimit }
+            return stamped + skew
+        }
     }
 
     private func checkLimits(_ task: PartitionTask, _ source: SourceExecution) throws(JobFailure) {
@@ -260,7 +265,7 @@ public final class JobExecution {
             rows: lastWork.rows, commitMs: Double(nowNs - commitStartNs) / 1e6,
             lag: lag?(),
             late: sources.reduce(0) { $0 + $1.lateCount }, bad: sources.reduce(0) { $0 + $1.badCount },
-            sources: sources.map { $0.progress(nowMs: futureSkewFromClock ? clock.wallMs() : nil) })
+            sources: sources.map { $0.progress(nowMs: isLive ? clock.wallMs() : nil) })
     }
 
     // MARK: The end

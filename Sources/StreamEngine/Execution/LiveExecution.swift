@@ -15,7 +15,7 @@ extension JobExecution {
     public func run(
         _ live: any LiveSource, end: LiveEnd, stop: StopRequest, log: (String) -> Void
     ) throws -> JobSummary {
-        futureSkewFromClock = true
+        isLive = true
         lag = { [unowned self] in self.currentLag(live) }
         defer { lag = nil }
         let startNs = clock.monotonicNs()
@@ -77,7 +77,7 @@ extension JobExecution {
 
     /// Starts assigned partitions. State lives in memory, so each run begins at the job's `startingOffsets`.
     private func take(_ ids: [PartitionID], from live: any LiveSource, _ log: (String) -> Void) throws {
-        let offsets = try live.startingOffsets(ids, timeoutMs: 30_000)
+        let offsets = try resolveStart(ids, live, log)
         let readers = try live.start(offsets)
         let nowMs = clock.wallMs()
         for source in sources {
@@ -95,6 +95,22 @@ extension JobExecution {
         }
         let list = offsets.sorted { $0.key < $1.key }.map { "\($0.key)@\($0.value)" }
         log("reading \(list.count) partitions: \(list.joined(separator: " "))")
+    }
+
+    /// The job's `startingOffsets` at the broker. A time-out is not an answer: asked again, said once.
+    private func resolveStart(
+        _ ids: [PartitionID], _ live: any LiveSource, _ log: (String) -> Void
+    ) throws(SourceError) -> [PartitionID: Int64] {
+        var tries = 0
+        while true {
+            do throws(SourceError) {
+                return try live.startingOffsets(ids, timeoutMs: 10_000)
+            } catch {
+                tries += 1
+                guard error.isRetriable, tries < 6 else { throw error }
+                if tries == 1 { log("\(error); trying again") }
+            }
+        }
     }
 
     /// Processes what is at hand and emits what that closes.

@@ -69,9 +69,8 @@ public final class PartitionTask {
         return false
     }
 
-    /// Reads and processes about `maxBytes` bytes. Samples later than `latestTimestampMs` are refused; the closure is
-    /// given the record's own timestamp.
-    public func process(maxBytes: Int, latestTimestampMs: (Int64?) -> Int64) {
+    /// Reads and processes about `maxBytes` bytes. Samples later than `latestTimestampMs` of their record are refused.
+    public func process(maxBytes: Int, latestTimestampMs: (RawRecord) -> Int64) {
         advanced = false
         guard failure == nil, !hasEnded else { return }
         sweepIfDue()
@@ -80,7 +79,7 @@ public final class PartitionTask {
                 advanced = true
                 nextOffset = record.offset + 1
                 decoder.decode(
-                    record, latestTimestampMs: latestTimestampMs(record.timestampMs), series: series, into: batch)
+                    record, latestTimestampMs: latestTimestampMs(record), series: series, into: batch)
                 if batch.count >= PartitionTask.rowsPerCall || batch.bad.count >= 256 { flush() }
             }
         } catch {

@@ -68,6 +68,27 @@ public struct RowContext: Sendable {
         }
     }
 
+    /// A batch's column as the input of a column program.
+    public enum BatchColumn: Sendable {
+        case value, timestamp
+    }
+
+    /// The batch's columns that an expression's program reads, in the order of its inputs; nil when it reads something that
+    /// a batch does not hold as a column, or has no program.
+    public func columns(of expression: CompiledExpression) -> [BatchColumn]? {
+        guard let program = expression.vectorProgram else { return nil }
+        var columns: [BatchColumn] = []
+        for slot in program.inputSlots {
+            switch (kind, slot) {
+            case (.samples, SampleScope.Slot.value): columns.append(.value)
+            case (.samples, SampleScope.Slot.timestamp), (.events, EventScope.Slot.timestamp):
+                columns.append(.timestamp)
+            default: return nil
+            }
+        }
+        return columns
+    }
+
     private func label(_ name: ByteString, _ series: SeriesLabels) -> Value {
         series.value(of: name).map { .text($0) } ?? .null
     }

@@ -11,6 +11,14 @@ public struct EpochToken: Sendable, Hashable, CustomStringConvertible {
     }
 
     public var description: String { "\(incarnation).\(number)" }
+
+    /// A new incarnation: 128 random bits.
+    public static func randomIncarnation() -> String {
+        (0..<2).map { _ in
+            let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
 }
 
 /// What a sink is told about the rows of one emission.

@@ -22,14 +22,3 @@ extension Console {
         }
     }
 }
-
-/// The incarnation of a process: 128 random bits (SEMANTICS §5).
-enum Incarnation {
-    static func random() -> String {
-        var generator = SystemRandomNumberGenerator()
-        return (0..<2).map { _ in
-            let digits = String(generator.next(), radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
-    }
-}

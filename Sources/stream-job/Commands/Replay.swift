@@ -57,6 +57,8 @@ private enum Replay {
         Signals.watch(stop) { console.note($0) }
         do {
             return try replay(definition, inputs, directory, options, stop, arguments, console)
+        } catch let error as UsageError {
+            throw error
         } catch {
             return console.showFailure(error)
         }
@@ -69,14 +71,19 @@ private enum Replay {
         let job = try CompiledJob(definition, registries: .standard)
         var readers: [(source: String, readers: [any PartitionReader])] = []
         for input in inputs {
+            if let format = job.formats[input.source], !format.isLineBased {
+                throw UsageError(
+                    "source `\(input.source)` is \(format.name): such messages are binary and cannot be read from files of lines",
+                    hint: "replay the topic itself, or files in a text format")
+            }
             let partitions = try FileInput.partitions(
                 source: input.source, path: input.path, maxLineBytes: definition.limits.maxLineBytes)
             readers.append((input.source, partitions))
         }
         let root = try OutputRoot(directory, overwrite: arguments.has(overwrite))
-        let sinks = SinkPlan(definition, registries: .standard, replay: root)
+        let sinks = JobSinks(definition, registries: .standard, replay: root)
         var options = options
-        options.incarnation = Incarnation.random()
+        options.incarnation = EpochToken.randomIncarnation()
         let clock = SystemClock()
         let execution = JobExecution(
             job: job, outputs: try sinks.makeOutputs(job), options: options, clock: clock,

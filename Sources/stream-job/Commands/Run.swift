@@ -60,42 +60,31 @@ private enum LiveRun {
         _ console: Console
     ) throws -> Int32 {
         let job = try CompiledJob(definition, registries: .standard)
-        let sinks = SinkPlan(definition, registries: .standard, replay: nil)
+        let sinks = JobSinks(definition, registries: .standard)
         let outputs = try sinks.makeOutputs(job)
         var options = options
-        options.incarnation = Incarnation.random()
+        options.incarnation = EpochToken.randomIncarnation()
         let execution = JobExecution(
             job: job, outputs: outputs, options: options, clock: SystemClock(),
             makeOperator: { PaneWindows(plan: $0, partition: $1, series: $2) })
-        let consumer = try KafkaConsumer(
-            definition.kafka, group: KafkaGroup(id: definition.group), subscriptions: used(definition),
-            excludedTopics: definition.sinkTopics, log: { Console.logKafka($0) })
+        let source = try KafkaSources.live(definition, log: { Console.logKafka($0) })
         announce(definition, console)
         let status = StatusLine(console)
         execution.onProgress = { status.show($0) }
-        let end: LiveEnd =
-            switch definition.trigger {
-            case .interval: .never
-            case .once: .once
-            case .availableNow: .availableNow
-            }
-        let summary = try execution.run(consumer, end: end, stop: stop) { status.log($0) }
+        let summary = try execution.run(source, end: definition.liveEnd, stop: stop) { status.log($0) }
         status.finish()
         console.note(SummaryText.people(summary))
         if arguments.value(.summary) == "json" { console.out(SummaryText.json(summary) + "\n") }
         return Signals.exitCode ?? ExitCode.done
     }
 
-    private static func used(_ definition: JobDefinition) -> [KafkaSubscription] {
-        definition.sources.filter { source in definition.queries.contains { $0.from == source.name } }
-            .map { KafkaSubscription($0) }
-    }
-
     /// What holds for this run, before anything happens.
     private static func announce(_ definition: JobDefinition, _ console: Console) {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let directory = getcwd(&buffer, buffer.count).map { String(cString: $0) } ?? "."
-        StatusLine(console).log("joining group \(definition.group) at \(definition.kafka.brokers ?? "")")
+        let joining =
+            definition.delivery == .none ? "reading without a group" : "joining group \(definition.group)"
+        StatusLine(console).log("\(joining) at \(definition.kafka.brokers ?? "")")
         for source in definition.sources {
             let topics =
                 switch source.topics {
@@ -120,13 +109,5 @@ private enum LiveRun {
         console.note(
             "           state in memory (a restart reads again from startingOffsets); dead letters and relative paths "
                 + "under \(directory)\n")
-    }
-}
-
-extension JobDefinition {
-    /// Topics the job itself writes: a source's pattern never matches them.
-    var sinkTopics: [String] {
-        let sinks = queries.flatMap { $0.sinks + ($0.late.map { [$0] } ?? []) } + (deadLetter.sink.map { [$0] } ?? [])
-        return sinks.compactMap { $0.kind == "kafka" ? $0.options.text("topic") : nil }
     }
 }

@@ -1,9 +1,8 @@
-import Connectors
 import Platform
 import StreamEngine
 
 /// Makes a job's sinks: as they stand in the job for `run`, under one output directory for `replay` (JOBS.md "In replay").
-struct SinkPlan {
+public struct JobSinks {
     private let definition: JobDefinition
     private let registries: Registries
     /// The directory of a replay; nil in a live run.
@@ -13,7 +12,8 @@ struct SinkPlan {
     /// A replay starts over after a crash, so its epochs need not each wait for the disk.
     private let gatherMs: Int64
 
-    init(_ definition: JobDefinition, registries: Registries, replay: OutputRoot?) {
+    /// Sinks of `definition`; `replay` is the output directory of a replay.
+    public init(_ definition: JobDefinition, registries: Registries, replay: OutputRoot? = nil) {
         self.definition = definition
         self.registries = registries
         self.replay = replay
@@ -23,7 +23,7 @@ struct SinkPlan {
     }
 
     /// Every sink of the job.
-    func makeOutputs(_ job: CompiledJob) throws(SinkError) -> JobOutputs {
+    public func makeOutputs(_ job: CompiledJob) throws(SinkError) -> JobOutputs {
         var queries: [QueryOutputs] = []
         for (query, plan) in zip(definition.queries, job.queries) {
             var sinks: [any Sink] = []

@@ -1,0 +1,84 @@
+import Glibc
+import Platform
+import StreamEngine
+
+/// Runs jobs of the Swift API in this process, each on a thread of its own, over the job's Kafka cluster.
+public struct LocalJobRunner: JobRunner {
+    private let workers: Int
+    private let log: @Sendable (String) -> Void
+    private let makeOperator: @Sendable (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
+
+    /// A runner; `makeOperator` is `PaneWindows.init`, `workers` the data-plane threads of each job, `log` takes lines for
+    /// the person who watches.
+    public init(
+        workers: Int = 1, log: @escaping @Sendable (String) -> Void = { _ in },
+        makeOperator: @escaping @Sendable (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
+    ) {
+        self.workers = workers
+        self.log = log
+        self.makeOperator = makeOperator
+    }
+
+    public func start(_ job: JobDefinition, registries: Registries) throws -> any RunningJob {
+        // Compiled here, so that what is wrong with the job is thrown to the caller.
+        _ = try CompiledJob(job, registries: registries)
+        var options = ExecutionOptions()
+        options.workers = workers
+        options.incarnation = EpochToken.randomIncarnation()
+        return LocalJob(job, registries: registries, options: options, log: log, makeOperator: makeOperator)
+    }
+}
+
+/// A job on its thread.
+private final class LocalJob: RunningJob {
+    private struct State {
+        var progress: QueryProgress?
+        var result: Result<JobSummary, any Error>?
+    }
+
+    private let state = Monitor(State())
+    private let stopRequest = StopRequest()
+
+    init(
+        _ definition: JobDefinition, registries: Registries, options: ExecutionOptions,
+        log: @escaping @Sendable (String) -> Void,
+        makeOperator: @escaping @Sendable (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
+    ) {
+        let state = self.state
+        let stop = stopRequest
+        _ = Thread(name: definition.name) {
+            let result = Result {
+                let compiled = try CompiledJob(definition, registries: registries)
+                let execution = JobExecution(
+                    job: compiled, outputs: try JobSinks(definition, registries: registries).makeOutputs(compiled),
+                    options: options, clock: SystemClock(), makeOperator: makeOperator)
+                execution.onProgress = { progress in state.withLock { $0.progress = progress } }
+                let source = try KafkaSources.live(definition) { if $0.level <= 4 { log($0.text) } }
+                return try execution.run(source, end: definition.liveEnd, stop: stop, log: log)
+            }
+            state.withLock { $0.result = result }
+        }
+    }
+
+    var lastProgress: QueryProgress? { state.withLock { $0.progress } }
+
+    func stop() throws {
+        stopRequest.request()
+        try awaitTermination()
+    }
+
+    func awaitTermination() throws {
+        _ = try state.wait { $0.result }?.get()
+    }
+}
+
+extension JobDefinition {
+    /// When a live run of this job ends by itself.
+    public var liveEnd: LiveEnd {
+        switch trigger {
+        case .interval: .never
+        case .once: .once
+        case .availableNow: .availableNow
+        }
+    }
+}
