@@ -44,7 +44,8 @@ let package = Package(
             path: "Examples/NodeCPU"),
 
         .executableTarget(
-            name: "benchmarks", dependencies: ["CRdkafka", "Connectors", "Operators", "StreamEngine", "Platform"],
+            name: "benchmarks",
+            dependencies: ["CRdkafka", "Connectors", "EmbeddedBroker", "Operators", "StreamEngine", "Platform"],
             path: "Benchmarks", swiftSettings: release),
 
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),

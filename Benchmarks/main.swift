@@ -9,6 +9,7 @@ let benchmarks: [(name: String, run: () -> Void)] = [
     ("aggregates", runAggregatesBenchmark),
     ("expressions", runExpressionsBenchmark),
     ("kafka-consume", runKafkaConsumeBenchmark),
+    ("broker", runBrokerBenchmark),
 ]
 
 let wanted = CommandLine.arguments.dropFirst()

@@ -1,0 +1,167 @@
+import CRdkafka
+import EmbeddedBroker
+import Glibc
+import Platform
+
+// The embedded broker between librdkafka and librdkafka, all in this process on loopback: one partition, 400,000 records
+// of 1 KB, uncompressed and lz4, in memory and on disk; then 300,000 records of 100 bytes in transactions of 100 ms.
+// "broker CPU" is the time its one thread ran: what the rate would be if nothing else took part.
+
+private let recordCount = 400_000
+private let recordBytes = 1024
+
+private func client(_ type: rd_kafka_type_t, _ port: UInt16, _ settings: [(String, String)]) -> OpaquePointer? {
+    var text = [CChar](repeating: 0, count: 512)
+    let conf = rd_kafka_conf_new()
+    for (name, value) in settings + [("bootstrap.servers", "127.0.0.1:\(port)")] {
+        if rd_kafka_conf_set(conf, name, value, &text, text.count) != RD_KAFKA_CONF_OK {
+            print(
+                "  \(name): \(String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))")
+        }
+    }
+    return rd_kafka_new(type, conf, &text, text.count)
+}
+
+/// Seconds the thread called `broker` has run.
+private func brokerSeconds() -> Double {
+    guard let folder = opendir("/proc/self/task") else { return 0 }
+    defer { closedir(folder) }
+    var ticks = 0.0
+    while let entry = readdir(folder) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        guard let file = fopen("/proc/self/task/\(name)/stat", "r") else { continue }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 1024)
+        guard fgets(&line, Int32(line.count), file) != nil else { continue }
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard text.contains("(broker)") else { continue }
+        let fields = text.split(separator: " ")
+        if fields.count > 14 { ticks += (Double(fields[13]) ?? 0) + (Double(fields[14]) ?? 0) }
+    }
+    return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+}
+
+private func measure(_ name: String, bytes: Int, _ body: () -> Void) {
+    let clock = SystemClock()
+    let startNs = clock.monotonicNs()
+    let cpuBefore = brokerSeconds()
+    body()
+    let seconds = Double(clock.monotonicNs() - startNs) / 1e9
+    let cpu = brokerSeconds() - cpuBefore
+    let rate = Int(Double(bytes) / seconds / 1e6)
+    print("  \(name): \(rate) MB/s, \(Int(seconds * 1000)) ms; broker CPU \(Int(cpu * 1000)) ms")
+}
+
+private func produce(_ port: UInt16, topic: String, codec: String) {
+    let settings = [
+        ("compression.codec", codec), ("linger.ms", "5"), ("batch.size", "1000000"),
+        ("queue.buffering.max.messages", "1000000"), ("queue.buffering.max.kbytes", "262144"),
+    ]
+    guard let handle = client(RD_KAFKA_PRODUCER, port, settings) else { return }
+    let target = rd_kafka_topic_new(handle, topic, nil)
+    // Half random, so that lz4 has something to do and little to gain.
+    var random = SystemRandomNumberGenerator()
+    var value = (0..<recordBytes).map { UInt8(truncatingIfNeeded: $0 % 2 == 0 ? random.next() : 120) }
+    let flags = RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK
+    for number in 0..<recordCount {
+        value[0] = UInt8(truncatingIfNeeded: number)
+        _ = value.withUnsafeMutableBytes {
+            rd_kafka_produce(target, 0, flags, $0.baseAddress, $0.count, nil, 0, nil)
+        }
+        if number % 1000 == 0 { rd_kafka_poll(handle, 0) }
+    }
+    rd_kafka_flush(handle, 120_000)
+    rd_kafka_topic_destroy(target)
+    rd_kafka_destroy(handle)
+}
+
+private func consume(_ port: UInt16, topic: String) {
+    let settings = [
+        ("group.id", "bench"), ("enable.auto.commit", "false"), ("queued.max.messages.kbytes", "131072"),
+        ("fetch.message.max.bytes", "8388608"), ("check.crcs", "false"),
+    ]
+    guard let handle = client(RD_KAFKA_CONSUMER, port, settings) else { return }
+    rd_kafka_poll_set_consumer(handle)
+    let list = rd_kafka_topic_partition_list_new(1)
+    rd_kafka_topic_partition_list_add(list, topic, 0).pointee.offset = 0
+    rd_kafka_assign(handle, list)
+    let queue = rd_kafka_queue_get_consumer(handle)
+    var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: 10_000)
+    var seen = 0
+    while seen < recordCount {
+        let count = rd_kafka_consume_batch_queue(queue, 100, &messages, messages.count)
+        guard count >= 0 else { break }
+        for message in messages.prefix(count) { rd_kafka_message_destroy(message) }
+        seen += count
+    }
+    rd_kafka_queue_destroy(queue)
+    rd_kafka_topic_partition_list_destroy(list)
+    rd_kafka_consumer_close(handle)
+    rd_kafka_destroy(handle)
+}
+
+private func transact(_ port: UInt16) {
+    let settings = [("transactional.id", "bench"), ("linger.ms", "5"), ("queue.buffering.max.messages", "1000000")]
+    guard let handle = client(RD_KAFKA_PRODUCER, port, settings) else { return }
+    var value = [UInt8](repeating: 120, count: 100)
+    func check(_ error: OpaquePointer?) {
+        guard let error else { return }
+        print("  transaction: \(String(cString: rd_kafka_error_string(error)))")
+        rd_kafka_error_destroy(error)
+    }
+    check(rd_kafka_init_transactions(handle, 10_000))
+    let target = rd_kafka_topic_new(handle, "transactions", nil)
+    let clock = SystemClock()
+    var sent = 0
+    while sent < 300_000 {
+        check(rd_kafka_begin_transaction(handle))
+        let endNs = clock.monotonicNs() + 100_000_000
+        while clock.monotonicNs() < endNs && sent < 300_000 {
+            for _ in 0..<1000 {
+                _ = value.withUnsafeMutableBytes {
+                    rd_kafka_produce(
+                        target, 0, RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK, $0.baseAddress, $0.count, nil, 0, nil)
+                }
+            }
+            sent += 1000
+            rd_kafka_poll(handle, 0)
+        }
+        check(rd_kafka_commit_transaction(handle, 30_000))
+    }
+    rd_kafka_topic_destroy(target)
+    rd_kafka_destroy(handle)
+}
+
+/// Prints rates each way.
+func runBrokerBenchmark() {
+    print("broker: \(recordCount) records of \(recordBytes) bytes, one partition")
+    var template = Array("/tmp/broker-benchmark-XXXXXX".utf8CString)
+    guard let path = mkdtemp(&template) else { return }
+    let folder = String(cString: path)
+    for directory in [nil, folder] {
+        var configuration = BrokerConfiguration()
+        configuration.dataDirectory = directory
+        configuration.topics = ["none", "lz4", "transactions"].map { .init($0) }
+        let broker = EmbeddedBroker(configuration)
+        do throws(BrokerError) {
+            let startNs = SystemClock().monotonicNs()
+            let port = try broker.start()
+            let place = directory == nil ? "memory" : "disk"
+            print("  \(place): started in \((SystemClock().monotonicNs() - startNs) / 1000) µs")
+            for codec in ["none", "lz4"] {
+                let bytes = recordCount * recordBytes
+                measure("\(place) \(codec) produce", bytes: bytes) { produce(port, topic: codec, codec: codec) }
+                measure("\(place) \(codec) consume", bytes: bytes) { consume(port, topic: codec) }
+            }
+            measure("\(place) 300,000 records of 100 bytes in transactions of 100 ms", bytes: 30_000_000) {
+                transact(port)
+            }
+            broker.stop()
+        } catch {
+            print("  failed: \(error)")
+        }
+    }
+    if system("rm -rf '\(folder)'") != 0 { print("  left behind: \(folder)") }
+}
