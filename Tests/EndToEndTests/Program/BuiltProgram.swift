@@ -1,0 +1,113 @@
+import Glibc
+import Platform
+
+/// What a program left behind.
+struct ProgramResult {
+    /// The exit code; 128 + the signal that ended it.
+    let code: Int32
+    let output: String
+    let errors: String
+}
+
+/// The program this package builds, run as a user runs it: another process, its own arguments, files and signals.
+enum BuiltProgram {
+    /// `stream-job` as built beside the tests.
+    static let path: String = {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        let own = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return FilePath.join(FilePath.directory(of: own), "stream-job")
+    }()
+
+    /// The package's directory.
+    static let package: String = {
+        var directory = #filePath
+        for _ in 0..<4 { directory = FilePath.directory(of: directory) }
+        return directory
+    }()
+
+    /// A path of this target's fixtures.
+    static func fixture(_ name: String) -> String { "\(package)/Tests/EndToEndTests/Fixtures/\(name)" }
+
+    /// Runs `stream-job` to its end.
+    static func run(_ arguments: [String], in scratch: Scratch) throws -> ProgramResult {
+        try start(path, arguments, in: scratch).result()
+    }
+
+    /// Starts a program; a bare name is looked up in PATH. It works in `scratch`; its output goes to
+    /// files, so that it never waits for us.
+    static func start(_ program: String, _ arguments: [String], in scratch: Scratch) throws -> RunningProgram {
+        let running = RunningProgram(output: scratch.fresh("stdout"), errors: scratch.fresh("stderr"))
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        let flags = O_WRONLY | O_CREAT | O_TRUNC
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, running.outputPath, flags, 0o600)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, running.errorsPath, flags, 0o600)
+        var words: [UnsafeMutablePointer<CChar>?] =
+            (["env", "-C", scratch.path, program] + arguments).map { strdup($0) }
+        words.append(nil)
+        defer { words.forEach { free($0) } }
+        let code = posix_spawnp(&running.pid, "env", &actions, nil, words, environ)
+        guard code == 0 else { throw IOFailure(.open, path: program, code: code) }
+        return running
+    }
+}
+
+/// A started program.
+final class RunningProgram {
+    fileprivate(set) var pid: pid_t = 0
+    fileprivate let outputPath: String
+    fileprivate let errorsPath: String
+
+    fileprivate init(output: String, errors: String) {
+        outputPath = output
+        errorsPath = errors
+    }
+
+    /// Waits for its end.
+    func result() throws -> ProgramResult {
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0 {
+            guard errno == EINTR else { throw IOFailure(.read, path: "process \(pid)", code: errno) }
+        }
+        let signal = status & 0x7f
+        return ProgramResult(
+            code: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: try text(outputPath),
+            errors: try text(errorsPath))
+    }
+
+    private func text(_ path: String) throws -> String {
+        String(decoding: try PosixFileSystem().readAll(path, limit: .max), as: UTF8.self)
+    }
+}
+
+/// A directory of its own for a test, removed at the end.
+final class Scratch {
+    let path: String
+    private var count = 0
+
+    init() throws {
+        var template = Array("/tmp/stream-job-test-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw IOFailure(.createDirectory, path: "/tmp", code: errno) }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit { try? PosixFileSystem().removeTree(path) }
+
+    /// A path in the directory.
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// A path that was not given out before.
+    func fresh(_ name: String) -> String {
+        count += 1
+        return file("\(name).\(count)")
+    }
+
+    /// Writes a file and gives its path.
+    func write(_ text: String, to name: String) throws -> String {
+        try PosixFileSystem().writeAtomically(Array(text.utf8), to: file(name))
+        return file(name)
+    }
+}
