@@ -78,6 +78,9 @@ final class RunningProgram {
             errors: try text(errorsPath))
     }
 
+    /// What it wrote to stdout so far.
+    func output() throws -> String { try text(outputPath) }
+
     private func text(_ path: String) throws -> String {
         String(decoding: try PosixFileSystem().readAll(path, limit: .max), as: UTF8.self)
     }

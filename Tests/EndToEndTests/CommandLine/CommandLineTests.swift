@@ -98,7 +98,7 @@ import Testing
         try CommandLineProgram.withFiles(["job.yaml": Self.job]) { directory in
             let script = "set -o pipefail; \"$0\" explain \"$1\" | true; echo ${PIPESTATUS[0]}"
             let result = try CommandLineProgram.spawn(
-                "/bin/bash", ["-c", script, CommandLineProgram.path, "\(directory)/job.yaml"])
+                "/bin/bash", ["-c", script, BuiltProgram.path, "\(directory)/job.yaml"])
             #expect(result.output == "0\n")
             #expect(result.errors.isEmpty)
         }
@@ -106,15 +106,15 @@ import Testing
 
     @Test func aFullDiskIsAnError() throws {
         let result = try CommandLineProgram.spawn(
-            "/bin/sh", ["-c", "\"$0\" --help > /dev/full", CommandLineProgram.path])
+            "/bin/sh", ["-c", "\"$0\" --help > /dev/full", BuiltProgram.path])
         #expect(result.code == 1)
         #expect(result.errors.contains("No space left on device"))
     }
 
     @Test func theReferenceIsNotStale() throws {
         let generated = try CommandLineProgram.run("docs").output
-        let root = FilePath.directory(of: FilePath.directory(of: FilePath.directory(of: #filePath)))
-        let committed = String(decoding: try PosixFileSystem().readAll("\(root)/docs/reference.md"), as: UTF8.self)
+        let committed = String(
+            decoding: try PosixFileSystem().readAll("\(BuiltProgram.package)/docs/reference.md"), as: UTF8.self)
         #expect(generated == committed, "run: stream-job docs > docs/reference.md")
     }
 }

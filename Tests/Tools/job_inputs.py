@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Writes the inputs of the example jobs' tests: job_inputs.py DIRECTORY (Tests/EndToEndTests/Fixtures/jobs).
+
+One file a job, JOB.SOURCE.EXTENSION; seeded by the job's name, so a run gives the same bytes. Small: some minutes of few series.
+"""
+import json
+import math
+import random
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+START_MS = 1767225600000  # 2026-01-01T00:00:00Z
+WRITERS = {}
+
+
+def job(name):
+    def add(function):
+        WRITERS[name] = function
+        return function
+
+    return add
+
+
+def line(name, labels, value, ms):
+    return "%s{%s} %s %d" % (name, ",".join(f'{k}="{v}"' for k, v in labels.items()), repr(value), ms)
+
+
+def scrapes(seconds, step):
+    return range(START_MS, START_MS + seconds * 1000, step * 1000)
+
+
+class Counter:
+    """Grows by a random amount; starts again at 0 at the times given."""
+
+    def __init__(self, chance, rate, resets=()):
+        self.chance, self.rate, self.resets, self.value = chance, rate, resets, chance.uniform(0, 100)
+
+    def next(self, ms):
+        self.value = 0.0 if ms in self.resets else round(self.value + self.chance.uniform(0, 2 * self.rate), 3)
+        return self.value
+
+
+@job("node-cpu-modes.metrics.prom")
+@job("node-cpu-saturation.metrics.prom")
+def cpu(chance):
+    modes = {"idle": 7.0, "user": 6.0, "system": 1.5, "iowait": 0.4, "irq": 0.0}
+    counters = {(n, c, m): Counter(chance, r, (START_MS + 420000,) if n == "node-2:9100" else ())
+                for n in ("node-1:9100", "node-2:9100") for c in "01" for m, r in modes.items()}
+    for ms in scrapes(1200, 15):
+        for (node, cpu_, mode), counter in counters.items():
+            yield line("node_cpu_seconds_total", {"cpu": cpu_, "instance": node, "mode": mode}, counter.next(ms), ms)
+
+
+@job("node-load.metrics.prom")
+def load(chance):
+    for ms in scrapes(900, 15):
+        minute = (ms - START_MS) / 60000
+        for index, node in enumerate(("node-1:9100", "node-2:9100")):
+            labels = {"instance": node, "job": "node"}
+            yield line("node_load1", labels, round(1 + index + math.sin(minute), 2), ms)
+            yield line("node_load5", labels, round(1 + index, 2), ms)
+            yield line("node_load15", labels, round(0.5 + index + minute / 100, 2), ms)
+            yield line("node_memory_MemTotal_bytes", labels, 8 * 2.0**30, ms)
+            free = 0.5 if index == 0 else max(0.05, 0.35 - minute / 40)
+            yield line("node_memory_MemAvailable_bytes", labels, round(8 * 2**30 * free + chance.randrange(4096)), ms)
+
+
+@job("disk-fill-rate.metrics.prom")
+def disks(chance):
+    for ms in scrapes(600, 30):
+        second = (ms - START_MS) / 1000
+        for mount, slope, kind in (("/", 0, "ext4"), ("/data", -2.5e6, "ext4"), ("/run", -10, "tmpfs")):
+            value = 4e10 + slope * second + chance.randrange(1000)
+            labels = {"fstype": kind, "instance": "node-1:9100", "mountpoint": mount}
+            yield line("node_filesystem_avail_bytes", labels, value, ms)
+
+
+@job("http-error-ratio.metrics.prom")
+def errors(chance):
+    counters = {(j, i, c): Counter(chance, r) for j in ("api", "shop") for i in "ab"
+                for c, r in (("200", 100), ("404", 5), ("500", 2)) if j == "api" or c != "500"}
+    for ms in scrapes(480, 15):
+        for (job_, instance, code), counter in counters.items():
+            yield line("http_requests_total", {"code": code, "instance": instance, "job": job_}, counter.next(ms), ms)
+
+
+@job("http-latency-p99.metrics.prom")
+def latency(chance):
+    bounds = ("0.05", "0.1", "0.5", "1", "+Inf")
+    counts = {instance: [0] * len(bounds) for instance in "ab"}
+    for ms in scrapes(480, 15):
+        for instance, buckets in counts.items():
+            for _ in range(50):
+                seconds = chance.expovariate(8)
+                for index, bound in enumerate(bounds):
+                    buckets[index] += seconds <= float(bound)
+            for bound, count in zip(bounds, buckets):
+                labels = {"instance": instance, "job": "api", "le": bound}
+                yield line("http_request_duration_seconds_bucket", labels, float(count), ms)
+
+
+@job("deployment-memory.metrics.prom")
+def pods(chance):
+    names = ("web-5d9c7b6f8-abcde", "web-5d9c7b6f8-fghij", "db-0", "worker-77f6d5c4b-k1l2m")
+    for ms in scrapes(240, 15):
+        for pod in names:
+            for container in ("main", "proxy", ""):
+                labels = {"container": container, "namespace": "prod", "pod": pod}
+                yield line("container_memory_working_set_bytes", labels, float(chance.randrange(10**8, 10**9)), ms)
+
+
+@job("spark-tasks.metrics.prom")
+def tasks(chance):
+    counters = {(a, e, k): Counter(chance, r) for a in ("etl", "scoring") for e in "12"
+                for k, r in (("completed", 20), ("failed", 0.2), ("active", 4))}
+    for ms in scrapes(180, 10):
+        for (app, executor, kind), counter in counters.items():
+            labels = {"application_name": app, "executor_id": executor}
+            yield line(f"metrics_executor_{kind}Tasks_total", labels, float(round(counter.next(ms))), ms)
+
+
+@job("spark-gc-share.metrics.prom")
+def collections(chance):
+    counters = {(e, k): Counter(chance, r) for e in "12" for k, r in (("GCTime", 0.6), ("Duration", 18))}
+    for ms in scrapes(480, 15):
+        for (executor, kind), counter in counters.items():
+            yield line(f"metrics_executor_total{kind}_seconds_total", {"executor_id": executor}, counter.next(ms), ms)
+
+
+@job("spark-dashboard.metrics.prom")
+def dashboard(chance):
+    kinds = ("recordsRead", "recordsWritten", "shuffleRecordsRead", "shuffleRecordsWritten")
+    counters = {(a, e, k): Counter(chance, 500) for a in ("app-1", "app-2") for e in "12" for k in kinds}
+    for ms in scrapes(300, 10):
+        for app in ("app-1", "app-2"):
+            if app == "app-2" and ms >= START_MS + 150000:
+                continue  # it ended
+            driver = {"app_id": app, "executor": "driver", "job": "spark"}
+            yield line("spark_DAGScheduler_job_activeJobs_value", driver, float(chance.randrange(3)), ms)
+            for state in ("running", "waiting", "failed"):
+                yield line(f"spark_DAGScheduler_stage_{state}Stages_value", driver, float(chance.randrange(4)), ms)
+            for executor in "12":
+                for kind in kinds:
+                    labels = {"app_id": app, "executor": executor, "job": "spark"}
+                    value = float(round(counters[app, executor, kind].next(ms)))
+                    yield line(f"spark_executor_{kind}_count", labels, value, ms)
+
+
+@job("hydraulics.beds.prom")
+def hydraulics(chance):
+    rows = []
+    for ms in scrapes(180, 1):
+        for bed in "ab":
+            for sensor, mean in (("pressure", 0.05), ("temperature", 79.3), ("volume_flow_rate_rms", 32.0)):
+                at = ms + chance.randrange(1000)
+                value = round(chance.gauss(mean, mean / 50), 4)
+                # A sample in twenty arrives up to 9 s late, one in fifty a minute late.
+                delay = 60000 if chance.random() < 0.02 else chance.randrange(9000) if chance.random() < 0.05 else 0
+                rows.append((at + delay, len(rows), line(f"hydraulic_{sensor}", {"bed": bed}, value, at)))
+    for _, _, text in sorted(rows):
+        yield text
+
+
+@job("cluster-events.events.jsonl")
+def events(chance):
+    kinds = (("ClusterScaling", "ScaleUp", "info"), ("NodeMemoryPressure", "EvictionThresholdMet", "warning"),
+             ("ClusterUpgrade", "UpgradeStarted", "info"))
+    for index, ms in enumerate(scrapes(900, 9)):
+        at = datetime.fromtimestamp(ms / 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if index % 3 == 0:
+            pod = f"web-{chance.randrange(4)}"
+            warns = chance.random() < 0.5
+            yield json.dumps({
+                "apiVersion": "v1", "kind": "Event", "type": "Warning" if warns else "Normal",
+                "reason": "BackOff" if warns else "Scheduled", "message": f"{pod}: {'back-off' if warns else 'assigned'}",
+                "metadata": {"name": f"{pod}.{index:x}", "namespace": "prod", "uid": f"u{index}"},
+                "involvedObject": {"kind": "Pod", "name": pod, "namespace": "prod"},
+                "firstTimestamp": at, "lastTimestamp": at, "count": 1})
+        else:
+            type_, reason, severity = chance.choice(kinds)
+            yield json.dumps({
+                "timestamp": at, "type": type_, "reason": reason, "severity": severity,
+                "object": f"MachineSet/workers-{chance.randrange(3)}", "message": f"event {index}", "labels": {"cluster": "c1"}})
+
+
+@job("zero-ratio.states.jsonl")
+def states(chance):
+    for ms in scrapes(300, 5):
+        at = datetime.fromtimestamp(ms / 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for instance, zeros in (("pump-1", 0.1), ("pump-2", 0.6), ("pump-3", 0.0)):
+            value = "0" if chance.random() < zeros else "1"
+            yield json.dumps({"timestamp": at, "value": value, "name": "pump_up",
+                              "labels": {"__name__": "pump_up", "instance": instance}})
+
+
+def main():
+    directory = Path(sys.argv[1])
+    for name, function in WRITERS.items():
+        (directory / name).write_text("".join(text + "\n" for text in function(random.Random(name))))
+
+
+if __name__ == "__main__":
+    main()
