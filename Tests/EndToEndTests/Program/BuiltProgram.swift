@@ -37,7 +37,7 @@ enum BuiltProgram {
     /// Starts a program; a bare name is looked up in PATH. It works in `scratch`; its output goes to
     /// files, so that it never waits for us.
     static func start(_ program: String, _ arguments: [String], in scratch: Scratch) throws -> RunningProgram {
-        let running = RunningProgram(output: scratch.fresh("stdout"), errors: scratch.fresh("stderr"))
+        let running = RunningProgram(scratch)
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -61,9 +61,13 @@ final class RunningProgram {
     fileprivate let outputPath: String
     fileprivate let errorsPath: String
 
-    fileprivate init(output: String, errors: String) {
-        outputPath = output
-        errorsPath = errors
+    /// Holds the directory, also where the caller does not.
+    private let scratch: Scratch
+
+    fileprivate init(_ scratch: Scratch) {
+        self.scratch = scratch
+        outputPath = scratch.fresh("stdout")
+        errorsPath = scratch.fresh("stderr")
     }
 
     /// Waits for its end.
