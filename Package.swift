@@ -30,9 +30,12 @@ let package = Package(
             name: "Connectors", dependencies: ["StreamEngine", "Platform", "CRdkafka"], swiftSettings: release),
         .target(name: "JobFile", dependencies: ["StreamEngine", "Platform", "CYaml"], swiftSettings: release),
         .target(name: "EmbeddedBroker", dependencies: ["Platform", "CLinux"], swiftSettings: release),
+        .target(name: "Generator", dependencies: ["StreamEngine", "Platform"], swiftSettings: release),
         .executableTarget(
             name: "stream-job",
-            dependencies: ["Platform", "StreamEngine", "Operators", "Connectors", "JobFile", "EmbeddedBroker"],
+            dependencies: [
+                "Platform", "StreamEngine", "Operators", "Connectors", "JobFile", "EmbeddedBroker", "Generator",
+            ],
             swiftSettings: release),
 
         // Not shipped: librdkafka's mock cluster as a program, for tests and for trying things by hand.
@@ -60,6 +63,8 @@ let package = Package(
         .testTarget(
             name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors", "Platform"],
             exclude: ["Fixtures"]),
+        .testTarget(
+            name: "GeneratorTests", dependencies: ["Generator", "Connectors", "StreamEngine", "Platform"]),
         .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "Platform"]),
         .testTarget(
             name: "EndToEndTests",

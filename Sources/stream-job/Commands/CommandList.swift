@@ -1,7 +1,7 @@
 /// Every command, in the order of `--help`.
 enum CommandList {
     static let all: [Command] = [
-        .run, .replay, .validate, .explain, .broker, .docs,
+        .run, .replay, .validate, .explain, .generate, .broker, .docs,
     ]
 
     /// The command of this name.
