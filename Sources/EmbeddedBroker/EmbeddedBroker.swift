@@ -3,6 +3,7 @@ import Platform
 
 /// The broker cannot do what it was asked.
 public struct BrokerError: Error, CustomStringConvertible, Equatable {
+    /// What happened and what to do.
     public let description: String
 
     /// An error in words.

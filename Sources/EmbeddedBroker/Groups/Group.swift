@@ -74,6 +74,11 @@ final class Group {
     @discardableResult
     func store() -> Bool { cluster.record(.group) { $0.group = entry } }
 
+    /// Takes over committed offsets; one below zero takes the commit away, as in the journal.
+    func put(_ items: [OffsetItem]) {
+        for item in items { offsets[item.partition] = item.offset.offset < 0 ? nil : item.offset }
+    }
+
     // MARK: Sessions
 
     /// The member has been heard of.

@@ -45,7 +45,7 @@ final class GroupCoordinator {
             return false
         }
         let group = groupMade(groupId)
-        for item in items { group.offsets[item.partition] = item.offset }
+        group.put(items)
         return true
     }
 
@@ -70,7 +70,7 @@ final class GroupCoordinator {
         let entry = OffsetsEntry(groupId: groupId, producerId: producerId, items: items)
         guard cluster.record(.pendingDecided, { $0.offsets = entry }) else { return false }
         group.pendingOffsets[producerId] = nil
-        for item in items { group.offsets[item.partition] = item.offset }
+        group.put(items)
         return true
     }
 
@@ -80,7 +80,7 @@ final class GroupCoordinator {
         guard cluster.record(.offsets, { $0.offsets = OffsetsEntry(groupId: group.id, items: items) }) else {
             return false
         }
-        for partition in partitions { group.offsets[partition] = nil }
+        group.put(items)
         return true
     }
 
