@@ -9,6 +9,7 @@ final class QueryEmitter {
     let plan: QueryPlan
     private let evaluator: WindowEvaluator
     private let builder: RowBuilder
+    private let keyColumns: KeyColumns
     private var keys = OrderedDirectory<GroupKey>()
     private var series = OrderedDirectory<GroupedSeries>()
     /// Contributions not emitted yet, by window; each list in task order.
@@ -34,6 +35,7 @@ final class QueryEmitter {
         self.plan = plan
         evaluator = WindowEvaluator(plan: plan)
         builder = RowBuilder(plan: plan)
+        keyColumns = KeyColumns(plan: plan)
     }
 
     // MARK: Taking contributions
@@ -191,7 +193,8 @@ final class QueryEmitter {
         let merged = evaluator.merge(contributions, ranks: ranks, only: only)
         let cells = evaluator.aggregates(merged, number: window, contributions: contributions, series: &series)
         let rows = builder.rows(
-            window: window, keys: merged.keys.map { keys.keys[Int($0)] }, aggregates: cells.columns, keep: cells.keep)
+            window: window, count: merged.keys.count, keys: keyColumns.columns(of: merged.keys, in: keys.keys),
+            aggregates: cells.columns, keep: cells.keep)
         guard rows.rowCount > 0 else { return }
         rowsOut += rows.rowCount
         try body(rows)
@@ -223,6 +226,7 @@ final class QueryEmitter {
         guard movedKeys != nil || movedSeries != nil else { return }
         maps = [:]
         if let movedKeys {
+            keyColumns.reset()
             var kept: [UInt32: PartitionID] = [:]
             for (key, owner) in owners where movedKeys[Int(key)] != .max { kept[movedKeys[Int(key)]] = owner }
             owners = kept

@@ -39,25 +39,29 @@ public final class SampleLog {
     }
 }
 
-/// Samples grouped by series and in time order.
-public struct SortedSamples {
+/// Samples grouped by series and in time order: flat columns, read without a reference count a sample.
+public final class SortedSamples {
     /// How many samples of the log it was made from.
     let prefix: Int
     /// Local series that occur, ascending.
     public private(set) var series: [UInt32] = []
     /// Where each series' samples begin; one more entry than `series`.
-    public private(set) var starts: [Int] = []
-    public private(set) var timestampsMs: [Int64] = []
-    public private(set) var values: [Double] = []
+    private(set) var starts: [Int] = []
+    /// Columns of `capacity` samples, of which those named by `starts` count.
+    let timestampsMs: UnsafeMutablePointer<Int64>
+    let values: UnsafeMutablePointer<Double>
 
-    var byteCount: Int { series.capacity * 12 + timestampsMs.capacity * 16 }
+    var byteCount: Int { series.capacity * 12 + prefix * 16 }
+
+    deinit {
+        timestampsMs.deallocate()
+        values.deallocate()
+    }
 
     init(_ log: SampleLog, prefix: Int) {
         self.prefix = prefix
-        guard prefix > 0 else {
-            starts = [0]
-            return
-        }
+        timestampsMs = .allocate(capacity: max(prefix, 1))
+        values = .allocate(capacity: max(prefix, 1))
         var bound = 0
         for i in 0..<prefix { bound = max(bound, Int(log.series[i]) + 1) }
         var counts = [Int](repeating: 0, count: bound)
@@ -71,8 +75,6 @@ public struct SortedSamples {
             total += counts[id]
         }
         starts.append(total)
-        timestampsMs = [Int64](repeating: 0, count: total)
-        values = [Double](repeating: 0, count: total)
         for i in 0..<prefix {
             let id = Int(log.series[i])
             timestampsMs[next[id]] = log.timestampsMs[i]
@@ -83,7 +85,7 @@ public struct SortedSamples {
     }
 
     /// Stable by time within each series, then drops all but the first of one time.
-    private mutating func sortEachByTime() {
+    private func sortEachByTime() {
         var write = 0
         var newStarts: [Int] = []
         newStarts.reserveCapacity(starts.count)
@@ -116,7 +118,8 @@ public struct SortedSamples {
         }
         newStarts.append(write)
         starts = newStarts
-        timestampsMs.removeLast(timestampsMs.count - write)
-        values.removeLast(values.count - write)
     }
+
+    /// The samples of the series at `entry`.
+    func range(_ entry: Int) -> Range<Int> { starts[entry]..<starts[entry + 1] }
 }

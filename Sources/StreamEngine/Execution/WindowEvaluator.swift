@@ -51,6 +51,7 @@ final class WindowEvaluator {
     /// For filters that look at labels only; those that look at topic or partition are applied where samples are logged.
     private let context: RowContext
     private var slotOfKey: [Int32] = []
+    private let walk = SeriesWalk()
 
     init(plan: QueryPlan) {
         self.plan = plan
@@ -108,6 +109,25 @@ final class WindowEvaluator {
         return MergedWindow(columns: columns, positions: keys.indices.map { UInt32($0) }, keys: keys)
     }
 
+    /// A single contribution's groups by the rank of their keys: by counting where most keys occur, else by sorting.
+    private func inKeyOrder(_ single: Contribution, ranks: [UInt32], only: Set<UInt32>?) -> MergedWindow {
+        var rows = Array(single.keys.indices)
+        if let only { rows.removeAll { !only.contains(single.keys[$0]) } }
+        if rows.count * 8 < ranks.count {
+            rows.sort { ranks[Int(single.keys[$0])] < ranks[Int(single.keys[$1])] }
+        } else {
+            var rowOfRank = [Int32](repeating: -1, count: ranks.count)
+            for row in rows { rowOfRank[Int(ranks[Int(single.keys[row])])] = Int32(row) }
+            rows.removeAll(keepingCapacity: true)
+            for row in rowOfRank where row >= 0 { rows.append(Int(row)) }
+        }
+        let groups = single.partial.groups
+        let isIndexedByGroup = single.partial.indexedByGroup
+        return MergedWindow(
+            columns: single.partial.columns, positions: rows.map { isIndexedByGroup ? groups[$0] : UInt32($0) },
+            keys: rows.map { single.keys[$0] })
+    }
+
     /// The aggregate columns of a merged window, in the plan's order, and which rows to keep (nil: all).
     func aggregates(
         _ window: MergedWindow, number: Int64, contributions: [Contribution],
@@ -119,23 +139,24 @@ final class WindowEvaluator {
         if !plan.logs.isEmpty {
             for (slot, key) in window.keys.enumerated() { slots[key] = UInt32(slot) }
         }
-        for output in plan.outputs {
+        // Outputs over one log share the walk over its series.
+        var valuesOfOutput: [SeriesValues] = Array(repeating: SeriesValues(), count: plan.outputs.count)
+        for log in plan.logs.indices {
+            evaluate(log, number: number, contributions, &series, slots, into: &valuesOfOutput)
+        }
+        for (place, output) in plan.outputs.enumerated() {
             switch output.source {
             case .states(let aggregate, let states):
                 columns.append(
                     window.positions.withUnsafeBufferPointer {
                         aggregate.result(states.map { window.columns[$0] }, groups: $0)
                     })
-            case .perSeries(let log, let function, let outer, let filter):
-                let values = seriesValues(
-                    log: log, function, filter, number: number, contributions, &series, slots)
-                for slot in values.slots { hasValue?[Int(slot)] = true }
-                columns.append(fold(values, with: outer, groupCount: window.keys.count, number: number))
-            case .buckets(let log, let function, let outer, let filter):
-                let values = seriesValues(
-                    log: log, function, filter, number: number, contributions, &series, slots)
-                for slot in values.slots { hasValue?[Int(slot)] = true }
-                columns.append(bucketCells(values, outer, groupCount: window.keys.count, series))
+            case .perSeries(_, _, let outer, _):
+                for slot in valuesOfOutput[place].slots { hasValue?[Int(slot)] = true }
+                columns.append(fold(valuesOfOutput[place], with: outer, groupCount: window.keys.count, number: number))
+            case .buckets(_, _, let outer, _):
+                for slot in valuesOfOutput[place].slots { hasValue?[Int(slot)] = true }
+                columns.append(bucketCells(valuesOfOutput[place], outer, groupCount: window.keys.count, series))
             }
         }
         return (columns, hasValue)
@@ -149,71 +170,50 @@ final class WindowEvaluator {
         var values: [Double] = []
     }
 
-    private struct Piece {
-        let task: Int
-        let pane: Int
-        let samples: SortedSamples
-        let range: Range<Int>
+    /// One output that reads a log.
+    private struct Reader {
+        let place: Int
+        let function: any SeriesFunction
+        let filter: CompiledExpression?
     }
 
-    private func seriesValues(
-        log: Int, _ function: any SeriesFunction, _ filter: CompiledExpression?, number: Int64,
-        _ contributions: [Contribution], _ series: inout OrderedDirectory<GroupedSeries>, _ slots: [UInt32: UInt32]
-    ) -> SeriesValues {
-        var pieces: [UInt32: [Piece]] = [:]
-        for contribution in contributions {
-            for (pane, part) in contribution.logs[log].enumerated() {
-                for (entry, id) in part.series.enumerated() {
-                    let range = part.samples.starts[entry]..<part.samples.starts[entry + 1]
-                    guard !range.isEmpty else { continue }
-                    pieces[id, default: []].append(
-                        Piece(task: contribution.task, pane: pane, samples: part.samples, range: range))
-                }
+    private func readers(of log: Int) -> [Reader] {
+        plan.outputs.enumerated().compactMap { place, output in
+            switch output.source {
+            case .perSeries(log, let function, _, let filter), .buckets(log, let function, _, let filter):
+                Reader(place: place, function: function, filter: filter)
+            case .states, .perSeries, .buckets: nil
             }
         }
-        let ranks = series.currentRanks()
-        var result = SeriesValues()
-        var times: [Int64] = []
-        var values: [Double] = []
+    }
+
+    /// Evaluates every function that reads `log`, series by series in order of their label bytes.
+    private func evaluate(
+        _ log: Int, number: Int64, _ contributions: [Contribution], _ series: inout OrderedDirectory<GroupedSeries>,
+        _ slots: [UInt32: UInt32], into results: inout [SeriesValues]
+    ) {
+        _ = series.currentRanks()
+        walk.begin(seriesCount: series.keys.count)
+        for contribution in contributions {
+            for part in contribution.logs[log] { walk.add(part, task: contribution.task) }
+        }
         let start = plan.window.startMs(number)
         let end = plan.window.endMs(number)
-        for id in pieces.keys.sorted(by: { ranks[Int($0)] < ranks[Int($1)] }) {
+        let readers = readers(of: log)
+        for id in series.order where walk.has(id) {
             let member = series.keys[Int(id)]
-            guard let slot = slots[member.key], let parts = pieces[id] else { continue }
-            if let filter, !filter.isTrue(SeriesRow(member.labels, context)) { continue }
-            times.removeAll(keepingCapacity: true)
-            values.removeAll(keepingCapacity: true)
-            WindowEvaluator.gather(parts, &times, &values)
-            let value = times.withUnsafeBufferPointer { times in
-                values.withUnsafeBufferPointer { values in
-                    function.evaluate(times, values, windowStartMs: start, windowEndMs: end)
-                }
+            guard let slot = slots[member.key] else { continue }
+            let samples = walk.samples(of: id)
+            for reader in readers {
+                if let filter = reader.filter, !filter.isTrue(SeriesRow(member.labels, context)) { continue }
+                let value = reader.function.evaluate(
+                    samples.timestampsMs, samples.values, windowStartMs: start, windowEndMs: end)
+                guard let value else { continue }
+                results[reader.place].series.append(id)
+                results[reader.place].slots.append(slot)
+                results[reader.place].values.append(value)
             }
-            guard let value else { continue }
-            result.series.append(id)
-            result.slots.append(slot)
-            result.values.append(value)
         }
-        return result
-    }
-
-    /// One series' samples in time order. Panes of one partition follow each other; several partitions are merged by time,
-    /// ties in partition order, and only the first of one time is kept (SEMANTICS §2).
-    private static func gather(_ parts: [Piece], _ times: inout [Int64], _ values: inout [Double]) {
-        for part in parts {
-            times.append(contentsOf: part.samples.timestampsMs[part.range])
-            values.append(contentsOf: part.samples.values[part.range])
-        }
-        guard let first = parts.first, parts.contains(where: { $0.task != first.task }) else { return }
-        let order = times.indices.sorted { (times[$0], $0) < (times[$1], $1) }
-        var mergedTimes: [Int64] = []
-        var mergedValues: [Double] = []
-        for index in order where times[index] != mergedTimes.last {
-            mergedTimes.append(times[index])
-            mergedValues.append(values[index])
-        }
-        times = mergedTimes
-        values = mergedValues
     }
 
     private func fold(

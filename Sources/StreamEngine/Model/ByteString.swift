@@ -1,3 +1,5 @@
+import Glibc
+
 /// Text compared, hashed and ordered by its UTF-8 bytes.
 ///
 /// Labels, keys and names use this rather than `String`, because `String` treats canonically equivalent texts
@@ -45,8 +47,29 @@ public struct ByteString: Sendable, Hashable, Comparable, ExpressibleByStringLit
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 
     /// Bytewise order, a prefix before what it begins.
-    @inlinable
     public static func < (a: ByteString, b: ByteString) -> Bool {
-        a.bytes.lexicographicallyPrecedes(b.bytes)
+        a.bytes.withUnsafeBytes { x in
+            b.bytes.withUnsafeBytes { y in
+                guard let p = x.baseAddress, let q = y.baseAddress else { return x.count < y.count }
+                let order = memcmp(p, q, min(x.count, y.count))
+                return order != 0 ? order < 0 : x.count < y.count
+            }
+        }
+    }
+
+    // Array compares and hashes byte by byte; labels are long enough for that to show in profiles.
+    public static func == (a: ByteString, b: ByteString) -> Bool {
+        a.bytes.withUnsafeBytes { x in
+            b.bytes.withUnsafeBytes { y in
+                guard x.count == y.count else { return false }
+                guard let p = x.baseAddress, let q = y.baseAddress else { return true }
+                return p == q || memcmp(p, q, x.count) == 0
+            }
+        }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+        hasher.combine(UInt8(0xff))
     }
 }

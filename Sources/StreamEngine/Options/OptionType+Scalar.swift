@@ -14,11 +14,17 @@ extension OptionType {
                 ? (.number(value), "") : (nil, "expected \(range.lowerBound) to \(range.upperBound)")
         case .duration(let range):
             guard let value = DurationText.parseMs(text) else {
-                return (nil, Int64(text) == nil ? "expected a duration such as 250ms, 10s, 1m30s" : "a unit is missing: `\(text)s`?")
+                return (
+                    nil,
+                    Int64(text) == nil
+                        ? "expected a duration such as 250ms, 10s, 1m30s" : "a unit is missing: `\(text)s`?"
+                )
             }
             return range.contains(value) ? (.duration(value), "") : (nil, Self.bounds(range, DurationText.compact))
         case .size(let range):
-            guard let value = SizeText.parseBytes(text) else { return (nil, "expected a size such as 65536, 64KiB, 128MiB, 1GiB") }
+            guard let value = SizeText.parseBytes(text) else {
+                return (nil, "expected a size such as 65536, 64KiB, 128MiB, 1GiB")
+            }
             return range.contains(value) ? (.size(value), "") : (nil, Self.bounds(range, SizeText.compact))
         case .word(let words):
             // An unquoted `false` is how YAML spells `off`, and the other way round.

@@ -1,0 +1,109 @@
+/// The key columns of a query's rows, interned once a key: building a window's columns is then a gather of codes.
+final class KeyColumns {
+    private let plan: QueryPlan
+    private var columns: [Column] = []
+    /// How many keys of the directory have their cells here.
+    private var known = 0
+
+    private struct Column {
+        let description: ColumnDescription
+        /// Texts and the code of each key, for text columns.
+        var dictionary: [ByteString] = []
+        var codeOfText: [ByteString: Int32] = [:]
+        var codes: [Int32] = []
+        /// The number of each key, for others; nil where it is missing.
+        var numbers: [Double?] = []
+    }
+
+    init(plan: QueryPlan) {
+        self.plan = plan
+        reset()
+    }
+
+    /// Forgets every key: their indices mean others from now on.
+    func reset() {
+        known = 0
+        columns = []
+        if case .by(let keyColumns) = plan.grouping {
+            columns = keyColumns.map {
+                Column(description: ColumnDescription(name: $0.name, type: $0.columnType, role: .key))
+            }
+        }
+    }
+
+    /// The key columns of rows whose keys have these indices in `keys`.
+    func columns(of indices: [UInt32], in keys: [GroupKey]) -> [(description: ColumnDescription, data: ColumnData)] {
+        if case .without = plan.grouping { return ownLabels(indices.map { keys[Int($0)] }) }
+        intern(keys)
+        return columns.map { ($0.description, data($0, indices)) }
+    }
+
+    private func intern(_ keys: [GroupKey]) {
+        for key in keys[known...] {
+            for place in columns.indices { append(key.cells[place], to: &columns[place]) }
+        }
+        known = keys.count
+    }
+
+    private func append(_ cell: KeyCell, to column: inout Column) {
+        guard column.description.type == .text else {
+            if case .number(let bits) = cell {
+                column.numbers.append(Double(bitPattern: bits))
+            } else {
+                column.numbers.append(nil)
+            }
+            return
+        }
+        guard case .text(let text) = cell else {
+            column.codes.append(TextColumn.null)
+            return
+        }
+        if let code = column.codeOfText[text] {
+            column.codes.append(code)
+        } else {
+            let code = Int32(column.dictionary.count)
+            column.codeOfText[text] = code
+            column.dictionary.append(text)
+            column.codes.append(code)
+        }
+    }
+
+    private func data(_ column: Column, _ indices: [UInt32]) -> ColumnData {
+        if column.description.type == .text {
+            return ColumnData(
+                .texts(TextColumn(dictionary: column.dictionary, codes: indices.map { column.codes[Int($0)] })))
+        }
+        let numbers = indices.map { column.numbers[Int($0)] }
+        let valid = numbers.contains { $0 == nil } ? numbers.map { $0 != nil } : nil
+        switch column.description.type {
+        case .int64: return ColumnData(.integers(numbers.map { Int64(exactly: $0 ?? 0) ?? .max }), valid: valid)
+        case .boolean: return ColumnData(.booleans(numbers.map { $0 == 1 }), valid: valid)
+        case .double, .text, .timestamp: return ColumnData(.doubles(numbers.map { $0 ?? 0 }), valid: valid)
+        }
+    }
+
+    /// With `without` each row carries its own labels only; a label called like another column becomes `label_X`.
+    private func ownLabels(_ keys: [GroupKey]) -> [(description: ColumnDescription, data: ColumnData)] {
+        var taken: Set<String> = ["query", "window_start", "window_end"]
+        for output in plan.outputs { taken.insert(output.name) }
+        for column in plan.derived { taken.insert(column.name) }
+        var codes: [ByteString: [Int32]] = [:]
+        var dictionaries: [ByteString: [ByteString]] = [:]
+        for (row, key) in keys.enumerated() {
+            for case .label(let label) in key.cells {
+                codes[label.name, default: Array(repeating: TextColumn.absent, count: keys.count)][row] =
+                    Int32(dictionaries[label.name, default: []].count)
+                dictionaries[label.name, default: []].append(label.value)
+            }
+        }
+        return codes.keys.sorted().map { name in
+            var shown = name.description
+            while taken.contains(shown) { shown = "label_\(shown)" }
+            taken.insert(shown)
+            return (
+                ColumnDescription(name: shown, type: .text, role: .key),
+                ColumnData(.texts(TextColumn(dictionary: dictionaries[name] ?? [], codes: codes[name] ?? [])))
+            )
+        }
+    }
+}
