@@ -61,14 +61,14 @@ private func produce(_ port: UInt16, topic: String, codec: String) {
     ]
     guard let handle = client(RD_KAFKA_PRODUCER, port, settings) else { return }
     let target = rd_kafka_topic_new(handle, topic, nil)
-    // Half random, so that lz4 has something to do and little to gain.
+    // Every other byte random and no two records alike within lz4's window: it has work to do and little to gain.
     var random = SystemRandomNumberGenerator()
-    var value = (0..<recordBytes).map { UInt8(truncatingIfNeeded: $0 % 2 == 0 ? random.next() : 120) }
+    var pool = (0..<4 << 20).map { UInt8(truncatingIfNeeded: $0 % 2 == 0 ? random.next() : 120) }
     let flags = RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK
     for number in 0..<recordCount {
-        value[0] = UInt8(truncatingIfNeeded: number)
-        _ = value.withUnsafeMutableBytes {
-            rd_kafka_produce(target, 0, flags, $0.baseAddress, $0.count, nil, 0, nil)
+        let at = number * 1153 % (pool.count - recordBytes)
+        _ = pool.withUnsafeMutableBytes { bytes in
+            bytes.baseAddress.map { rd_kafka_produce(target, 0, flags, $0 + at, recordBytes, nil, 0, nil) }
         }
         if number % 1000 == 0 { rd_kafka_poll(handle, 0) }
     }
