@@ -68,7 +68,9 @@ let package = Package(
         .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "Platform"]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["stream-job", "JobFile", "Connectors", "Operators", "StreamEngine", "Platform"],
+            dependencies: [
+                "stream-job", "EmbeddedBroker", "JobFile", "Connectors", "Operators", "StreamEngine", "Platform",
+            ],
             exclude: ["Fixtures"]),
     ],
     cxxLanguageStandard: .cxx17

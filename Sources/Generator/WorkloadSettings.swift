@@ -61,6 +61,6 @@ public struct WorkloadSettings: Sendable, Equatable {
         max(1, incidentPeriodMs ?? durationMs.map { min($0, 3_600_000) } ?? 600_000)
     }
 
-    /// End of the event time, exclusive.
-    var endMs: Int64 { durationMs.map { startMs &+ $0 } ?? .max }
+    /// End of the event time, exclusive, ms.
+    public var endMs: Int64 { durationMs.map { startMs &+ $0 } ?? .max }
 }

@@ -7,6 +7,8 @@ struct WorkloadFeed {
     /// nil: as fast as possible.
     let speed: Double?
     let labels: LabelsFile?
+    /// Event time up to which nothing waits, ms; nil: the workload's start.
+    var pacedFromMs: Int64?
 
     /// Feeds until the workload's end or a stop; returns the number of samples. `announce` is told of each incident as it
     /// begins, `progress` often.
@@ -14,7 +16,7 @@ struct WorkloadFeed {
         into target: any WorkloadTarget, _ stop: StopRequest, announce: (Incident) -> Void, progress: (Int) -> Void
     ) throws -> Int {
         var workload = Workload(settings)
-        let pacer = Pacer(speed: speed, startMs: settings.startMs)
+        let pacer = Pacer(speed: speed, startMs: pacedFromMs ?? settings.startMs)
         var samples = 0
         while !stop.isRequested, let item = workload.next() {
             switch item {

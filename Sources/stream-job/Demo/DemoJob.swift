@@ -1,0 +1,37 @@
+/// The job that `demo` runs; it is also left behind, to try things on.
+enum DemoJob {
+    static let text = """
+        # What `stream-job demo` runs: how busy each node is, and how fast its services answer.
+        name: demo
+        kafka:
+          brokers: ${KAFKA_BROKERS:-localhost:9092}
+        sources:
+          metrics:
+            kafka: {topics: [metrics]}
+            format: prometheus
+            watermark: {delay: 1s}
+        queries:
+          - name: cpu
+            # 1 - avg by (node) (rate(node_cpu_seconds_total{mode="idle"}[5s]))
+            select: 'node_cpu_seconds_total{mode="idle"}'
+            columns: {node: 'extract(instance, "^([^:]+)")'}
+            window: {size: 5s, slide: 1s}
+            groupBy: [node]
+            aggregates:
+              idle: avg(rate(value))
+            derive: {busy: 1 - idle}
+            sinks:
+              - console: {}
+          - name: http
+            # histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5s])))
+            select: http_request_duration_seconds_bucket
+            window: {size: 5s, slide: 1s}
+            aggregates:
+              requests: 'sum(rate(value)) where le == "+Inf"'
+              p99: 'histogram_quantile(0.99, rate(value))'
+            sinks:
+              - console: {}
+        trigger: {interval: 200ms}
+        onBadRecord: skip
+        """ + "\n"
+}
