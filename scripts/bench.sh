@@ -31,7 +31,7 @@ EOF
 generate() {
     awk -v series="$1" -v scrapes="$2" 'BEGIN {
         for (s = 0; s < scrapes; s++) for (i = 0; i < series; i++)
-            printf "metric_%d{instance=\"node-%d:9100\",job=\"node\"} %.6g %d\n",
+            printf "metric_%d{instance=\"node-%d:9100\",job=\"node\"} %.6g %.0f\n",
                 i % 50, i / 50, (i * 7919 + s * 104729) % 1000003 / 7, 1767225600000 + s * 10000
     }'
 }
