@@ -98,11 +98,10 @@ public final class JobExecution {
 
     // MARK: A slice
 
-    /// Processes a slice of these tasks on all threads, then collects what came of it: rows closed, late and bad records.
-    func slice(_ tasks: [(source: SourceExecution, task: PartitionTask)]) throws {
+    /// Processes a slice of about `bytes` bytes of each of these tasks on all threads, then collects what came of it: rows closed, late and bad records.
+    func slice(_ tasks: [(source: SourceExecution, task: PartitionTask)], bytes: Int) throws {
         guard !tasks.isEmpty else { return }
         let before = tasks.reduce(0) { $0 + $1.task.ledger.samples }
-        let bytes = options.sliceBytes
         let perSource = Dictionary(grouping: tasks, by: { $0.source.definition.name })
         for (_, group) in perSource {
             let handed = Handed(tasks: group.map(\.task), latestTimestampMs: futureLimit(of: group[0].source))

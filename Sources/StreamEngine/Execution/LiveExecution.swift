@@ -115,7 +115,7 @@ extension JobExecution {
 
     /// Processes what is at hand and emits what that closes.
     private func work() throws {
-        try slice(tasksWithinReach())
+        try slice(tasksWithinReach(), bytes: options.sliceBytes)
         let nowMs = clock.wallMs()
         for source in sources {
             noteArrivals(source, nowMs: nowMs)

@@ -41,13 +41,16 @@ extension JobExecution {
         var pace = options.speed.map { Pace(speed: $0) }
         while !stop.isRequested {
             let ready = runnable(&pace)
+            let isFirst = ready.contains { $0.task.watermarkMs == nil }
             if ready.isEmpty {
                 guard sources.contains(where: { !$0.allEnded }) else { break }
                 try commitIfDue()
                 clock.sleep(ms: 1)
                 continue
             }
-            try slice(ready)
+            // The first slice is only to learn where each partition begins: with thirty files that follow each other, a
+            // large one of each would wait in memory for the first file to end.
+            try slice(ready, bytes: isFirst ? min(options.sliceBytes, 4096) : options.sliceBytes)
             for source in sources { source.advanceWatermark() }
             try emit(trigger: false)
             try commitIfDue()
