@@ -78,7 +78,11 @@ public final class PaneWindows: WindowOperator {
         while row < count {
             row = scan(batch, from: row)
             flushActivePanes(batch)
-            if maxTimestampMs >= nextFreezeMs { advanceWatermark() }
+            guard maxTimestampMs >= nextFreezeMs else { continue }
+            // A batch may run through many windows: each cut gives the buffers back, so that there are as many of them as
+            // panes are filled between two cuts.
+            releaseActivePanes()
+            advanceWatermark()
         }
         releaseActivePanes()
     }

@@ -38,7 +38,7 @@ public final class PartitionTask {
     public private(set) var failure: (any Error)?
 
     private let decoder: any RecordDecoder
-    private let batch = SampleBatch(capacity: 8192)
+    private var batch = SampleBatch(capacity: 8192)
     private let options: TaskOptions
     private var badRecords: [BadRecord] = []
     private var lastSweepMs = Int64.min
@@ -86,6 +86,8 @@ public final class PartitionTask {
             failure = error
         }
         flush()
+        // Thirty daily files are thirty tasks: those that have ended need no room for samples.
+        if hasEnded { batch = SampleBatch(capacity: 16) }
     }
 
     /// Bad records since the last call, in record order.
