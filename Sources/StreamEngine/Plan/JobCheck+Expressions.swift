@@ -27,7 +27,9 @@ extension JobCheck {
         }
         var columns = keyColumns(query, kind, &scope, path: path)
         for aggregate in query.aggregates {
-            let type = checkAggregate(aggregate, kind, &scope, path: "\(path).aggregates.\(aggregate.name)")
+            let place = "\(path).aggregates.\(aggregate.name)"
+            let type = checkAggregate(aggregate, kind, &scope, path: place)
+            if kind == .samples { checkCounters(aggregate, of: query, path: place) }
             columns.append(ColumnDescription(name: aggregate.name, type: type ?? .double, role: .aggregate))
         }
         checkResults(query, columns, path: path)

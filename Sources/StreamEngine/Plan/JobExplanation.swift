@@ -170,7 +170,7 @@ public struct JobExplanation {
         guard factory.needsKafka else { return text }
         let own = sink.options.declares("delivery") ? sink.options.text("delivery").flatMap(Delivery.init) : nil
         switch own ?? job.definition.delivery {
-        case .exactlyOnce: return "\(text) (exactly once)"
+        case .exactlyOnce: return "\(text) (at least once until checkpoints come)"
         case .atLeastOnce: return "\(text) (at least once)"
         case .none: return text
         }
@@ -190,8 +190,9 @@ public struct JobExplanation {
         nodes.append(
             ExplanationNode(
                 "delivery",
-                "\(definition.delivery.rawValue); bad records: \(definition.onBadRecord.rawValue); "
-                    + "data loss: \(definition.onDataLoss.rawValue)"))
+                "\(definition.delivery.rawValue) asked for; this version keeps state in memory and commits no offsets: a "
+                    + "restart reads again from startingOffsets and writes its rows again; "
+                    + "bad records: \(definition.onBadRecord.rawValue); data loss: \(definition.onDataLoss.rawValue)"))
         if definition.onBadRecord == .deadLetter {
             let deadLetter = definition.deadLetter
             let place = deadLetter.sink.map { describe($0) } ?? "jsonl \(checkpoint.location)/dead-letter"
@@ -215,10 +216,10 @@ public struct JobExplanation {
             ))
         nodes.append(
             ExplanationNode(
-                "checkpoint",
-                "\(checkpoint.location), \(trigger), \(checkpoint.compression.rawValue), \(checkpoint.retainEpochs) epochs "
-                    + "kept, snapshots at \(checkpoint.snapshotRatio) x; transactional id "
-                    + "\(definition.group)/<checkpoint id>/<slot>"))
+                "trigger",
+                "\(trigger); checkpoint \(checkpoint.location) (\(checkpoint.compression.rawValue), "
+                    + "\(checkpoint.retainEpochs) epochs, snapshots at \(checkpoint.snapshotRatio) x) is not written yet: "
+                    + "only dead letters go there"))
         return nodes
     }
 

@@ -84,7 +84,7 @@ import Testing
                 "small\n├─ source metrics   kafka topics [metrics] from earliest, prometheus, watermark: max event time - 1 m",
                 "│  └─ query q   every series", "1 m every 20 s = 3 panes of 20 s; a window is final 1 m after its end",
                 "not partition-local: source metrics has no `partitionedBy`",
-                "└─ checkpoint     checkpoints/small, every 1 s",
+                "└─ trigger        every 1 s; checkpoint checkpoints/small",
             ] {
                 #expect(tree.output.contains(part), "\(part) in \(tree.output)")
             }
