@@ -100,3 +100,12 @@ extension KafkaTopicOwners {
         return result
     }
 }
+
+extension KafkaSubscription {
+    /// Whether it takes a topic, by name or by pattern.
+    public func takes(_ topic: String) -> Bool {
+        // A pattern that cannot be used takes nothing; who subscribes with it is told why.
+        guard let owners = try? KafkaTopicOwners([self], excluding: []) else { return false }
+        return owners.covers(self, topic)
+    }
+}
