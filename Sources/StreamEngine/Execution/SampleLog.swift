@@ -1,3 +1,5 @@
+import Platform
+
 /// The samples of one pane that per-series functions need: columns, appended in record order.
 ///
 /// 20 bytes a sample while open. Append-only, so that a frozen window keeps a prefix of it by its length alone, while
@@ -27,6 +29,43 @@ public final class SampleLog {
         series.append(contentsOf: newSeries)
         values.append(contentsOf: UnsafeBufferPointer(start: newValues, count: newSeries.count))
         timestampsMs.append(contentsOf: UnsafeBufferPointer(start: newTimes, count: newSeries.count))
+    }
+
+    /// Writes the samples in record order: series as varints, times as differences, values by their bits.
+    public func encode(to writer: inout ByteWriter) {
+        writer.writeVarint(UInt64(count))
+        for id in series { writer.writeVarint(UInt64(id)) }
+        var last: Int64 = 0
+        for time in timestampsMs {
+            let step = time &- last
+            // Zigzag: small differences of either sign take few bytes.
+            writer.writeVarint(UInt64(bitPattern: (step << 1) ^ (step >> 63)))
+            last = time
+        }
+        for value in values { writer.write(value) }
+    }
+
+    /// Reads back what `encode` wrote, bit for bit. Hostile bytes are a failure; nothing is allocated on their word.
+    public convenience init(from reader: inout ByteReader) throws(DecodingFailure) {
+        self.init()
+        let count = try reader.readVarint()
+        // A sample takes 10 bytes at least.
+        guard count <= UInt64(reader.remaining / 10) else {
+            throw DecodingFailure("\(count) samples in \(reader.remaining) bytes")
+        }
+        for _ in 0..<count {
+            guard let id = UInt32(exactly: try reader.readVarint()) else {
+                throw DecodingFailure("a series index of more than 32 bits")
+            }
+            series.append(id)
+        }
+        var last: Int64 = 0
+        for _ in 0..<count {
+            let zigzag = try reader.readVarint()
+            last &+= Int64(bitPattern: zigzag >> 1) ^ -Int64(bitPattern: zigzag & 1)
+            timestampsMs.append(last)
+        }
+        for _ in 0..<count { values.append(try reader.readDouble()) }
     }
 
     /// The first `count` samples by series, each series in time order; of several samples of one time the first counts
