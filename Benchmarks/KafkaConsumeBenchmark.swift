@@ -21,7 +21,8 @@ private func measure(_ name: String, _ body: () throws -> (records: Int, bytes: 
     let (records, bytes) = try body()
     let seconds = Double(clock.monotonicNs() - startNs) / 1e9
     let rate = Double(records) / seconds
-    print("  \(name): \(records) records in \(Int(seconds * 1000)) ms, \(Int(rate / 1000)) k/s, \(bytes / 1_000_000) MB")
+    print(
+        "  \(name): \(records) records in \(Int(seconds * 1000)) ms, \(Int(rate / 1000)) k/s, \(bytes / 1_000_000) MB")
     return rate
 }
 

@@ -221,7 +221,8 @@ import Testing
         #expect(last == CheckedNode.heightMax - 1)
         #expect(error?.message.hasSuffix("601 levels") == true)
         let deepest = try CompiledExpression(ExpressionParser.parse("c\(last)"), in: &scope)
-        #expect(deepest.value(SampleRow(series: Self.series, sampleValue: 1, scope: scope)) == .number(Double(last + 1)))
+        #expect(
+            deepest.value(SampleRow(series: Self.series, sampleValue: 1, scope: scope)) == .number(Double(last + 1)))
     }
 
     @Test func `conditions and numbers are asked for by name`() {
