@@ -58,7 +58,7 @@ churn() {
 # peak JOB INPUT: peak RSS in KiB, and what was read, to stderr.
 peak() {
     local summary
-    summary=$("$program" replay "$work/$1" --input "metrics=$2" --output "$work/out" --overwrite --workers 2 --summary json \
+    summary=$("$program" replay "$work/$1" --input "metrics=$2" --output "$work/out" --overwrite --workers 2 --set trigger.interval=100ms --summary json \
         2> "$work/err" | tail -n 1) || { cat "$work/err" >&2; return 1; }
     sed -E 's/.*"samples":([0-9]+).*"peakRSSBytes":([0-9]+).*/\1 \2/' <<< "$summary" |
         { read -r samples bytes; echo "    $samples samples: peak $((bytes / 1024)) KiB" >&2; echo $((bytes / 1024)); }

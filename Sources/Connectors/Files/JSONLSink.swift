@@ -143,7 +143,7 @@ public final class JSONLSink: Sink {
             settings.compression == .none
             && Int64(buffer.bytes.count + gathered.bytes.count) + (parts.last?.mark.bytes ?? 0)
                 >= settings.targetFileBytes
-        if isFull || buffer.bytes.count >= Self.bufferBytes {
+        if isFull || buffer.bytes.count + gathered.bytes.count >= Self.bufferBytes {
             try wrapped { () throws(IOFailure) in try flush(epoch) }
         }
     }

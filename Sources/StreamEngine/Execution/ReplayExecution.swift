@@ -41,7 +41,7 @@ extension JobExecution {
         var pace = options.speed.map { Pace(speed: $0) }
         while !stop.isRequested {
             let ready = runnable(&pace)
-            let isFirst = ready.contains { $0.task.watermarkMs == nil }
+            let isFirst = ready.contains { $0.task.nextOffset == nil }
             if ready.isEmpty {
                 guard sources.contains(where: { !$0.allEnded }) else { break }
                 try commitIfDue()
@@ -51,6 +51,7 @@ extension JobExecution {
             // The first slice is only to learn where each partition begins: with thirty files that follow each other, a
             // large one of each would wait in memory for the first file to end.
             try slice(ready, bytes: isFirst ? min(options.sliceBytes, 4096) : options.sliceBytes)
+            if isFirst { for entry in ready { entry.task.reader.hibernate() } }
             for source in sources { source.advanceWatermark() }
             try emit(trigger: false)
             try commitIfDue()
@@ -81,7 +82,9 @@ extension JobExecution {
             let unheard = live.filter { $0.watermarkMs == nil }
             // Every partition speaks once before any runs on: only then is it known who is ahead.
             if !unheard.isEmpty {
-                ready += unheard.map { (source, $0) }
+                // A few at a time, so that not all files are open at once.
+                let fresh = unheard.filter { $0.nextOffset == nil }.prefix(options.workers)
+                ready += (fresh.isEmpty ? unheard : Array(fresh)).map { (source, $0) }
                 continue
             }
             guard let slowest = live.compactMap(\.watermarkMs).min() else { continue }
