@@ -261,6 +261,20 @@ public final class KafkaConsumer: LiveSource {
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaErrors.error(code, what) }
     }
 
+    public func firstOffsets(
+        _ partitions: [PartitionID], timeoutMs: Int
+    ) throws(SourceError) -> [PartitionID: Int64] {
+        try offsets.resolve(.earliest, partitions, timeoutMs: timeoutMs)
+    }
+
+    public func partitions(timeoutMs: Int) throws(SourceError) -> Set<PartitionID> {
+        try owners.partitions(handle: client.handle, timeoutMs: timeoutMs)
+    }
+
+    public func memberCount(timeoutMs: Int) throws(SourceError) -> Int? {
+        try KafkaGroupMembers(handle: client.handle).count(of: group.id, timeoutMs: timeoutMs)
+    }
+
     public func bounds(of partition: PartitionID) -> (low: Int64, high: Int64)? { offsets.knownBounds(of: partition) }
 
     /// This member's id in the group, once it has joined.

@@ -63,6 +63,9 @@ struct KafkaTopicOwners {
         return found
     }
 
+    /// Whether some source takes a topic.
+    func isRead(_ topic: String) -> Bool { subscriptions.contains { covers($0, topic) } }
+
     /// Whether a subscription takes a topic.
     func covers(_ subscription: KafkaSubscription, _ topic: String) -> Bool {
         switch subscription.topics {

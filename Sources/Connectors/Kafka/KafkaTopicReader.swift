@@ -207,6 +207,18 @@ public final class KafkaTopicReader: LiveSource {
         throw SourceError(.configuration, "\(description) is read without a group: there is nothing to commit to")
     }
 
+    public func firstOffsets(
+        _ partitions: [PartitionID], timeoutMs: Int
+    ) throws(SourceError) -> [PartitionID: Int64] {
+        try offsets.resolve(.earliest, partitions, timeoutMs: timeoutMs)
+    }
+
+    public func partitions(timeoutMs: Int) throws(SourceError) -> Set<PartitionID> {
+        try owners.partitions(handle: client.handle, timeoutMs: timeoutMs)
+    }
+
+    public func memberCount(timeoutMs: Int) throws(SourceError) -> Int? { nil }
+
     public func bounds(of partition: PartitionID) -> (low: Int64, high: Int64)? { offsets.knownBounds(of: partition) }
 
     public func close() {

@@ -12,6 +12,8 @@ public struct ExecutionOptions: Sendable {
     public var speed: Double?
     /// Windows that start earlier are computed but not shown (`--from` warms up), ms.
     public var firstWindowStartMs = Int64.min
+    /// How long a run that ends by itself waits for a broker and partitions, ms.
+    public var reachTimeoutMs: Int64 = 30_000
     /// 128 random bits in hexadecimal: the incarnation of SEMANTICS §5.
     public var incarnation = ""
 
@@ -42,13 +44,16 @@ public final class JobExecution {
     private var lastTriggerNs: Int64
     private var dirty = false
     private var lastWork = TriggerWork()
+    /// What a live run knows beside its sources' state.
+    var live = LiveRunState()
     /// Called after each trigger with what it did.
     public var onProgress: ((QueryProgress) -> Void)?
 
     /// Records behind the brokers' ends, for progress (live only).
     var lag: (() -> Int64?)?
-    /// The wall-clock decisions taken so far (SEMANTICS §3), in the order taken.
+    /// The wall-clock decisions taken so far (SEMANTICS §3), in the order taken; the newest ones, as they are kept in memory.
     public private(set) var decisions: [Decision] = []
+    private static let decisionsKept = 100_000
 
     /// Rows and records since the last trigger.
     private struct TriggerWork {
@@ -216,6 +221,7 @@ public final class JobExecution {
 
     /// Records a decision of the wall clock. The epoch that holds it is committed even if no offset moved.
     func record(_ decision: Decision) {
+        if decisions.count >= JobExecution.decisionsKept { decisions.removeFirst(JobExecution.decisionsKept / 10) }
         decisions.append(decision)
         dirty = true
     }
@@ -256,6 +262,12 @@ public final class JobExecution {
         }
     }
 
+    /// Tells of progress where no epoch did.
+    func reportProgress() {
+        let nowNs = clock.monotonicNs()
+        onProgress?(progress(sinceNs: lastTriggerNs, commitStartNs: nowNs))
+    }
+
     private func progress(sinceNs: Int64, commitStartNs: Int64) -> QueryProgress {
         let nowNs = clock.monotonicNs()
         let seconds = max(Double(nowNs - sinceNs) / 1e9, 1e-9)
@@ -268,6 +280,9 @@ public final class JobExecution {
     }
 
     // MARK: The end
+
+    /// Frees the threads after a failure. Sinks are left as they are: what they prepared stays unpublished.
+    func abandon() { pool.stop() }
 
     /// Closes every sink and frees the threads.
     func close() throws {

@@ -4,188 +4,157 @@ import Platform
 public enum LiveEnd: Sendable {
     /// Only when asked to.
     case never
-    /// After one epoch with something in it.
+    /// When everything that is there has been read, as one epoch; open windows stay open.
     case once
-    /// When everything that is there has been read; open windows stay open.
+    /// When everything that is there has been read, epoch by epoch; open windows stay open.
     case availableNow
+
+    /// Whether the run reads what is there and ends.
+    var isBounded: Bool {
+        switch self {
+        case .never: false
+        case .once, .availableNow: true
+        }
+    }
+}
+
+/// What a live run knows beside its sources' state.
+struct LiveRunState {
+    /// Assigned partitions that are not read yet: the broker has not said from which offset.
+    var waiting: [PartitionID] = []
+    /// When the broker is asked for their offsets again (monotonic).
+    var nextTryNs: Int64 = 0
+    var hasSaidRetry = false
+    /// The group has given out partitions (maybe none to this member) and has not taken them back since.
+    var holdsAssignment = false
+    var everAssigned = false
+    /// Other members hold partitions of this job.
+    var isShared = false
+    /// Monotonic time since when there is nothing to work with: no broker in reach, or no assignment; nil otherwise.
+    var stuckSinceNs: Int64?
+    var isReachable = true
+    /// What was there when the run began, where `startingOffsets` makes a difference; nil before the broker said.
+    var presentAtStart: Set<PartitionID>?
+    /// The first offset of each partition of this run.
+    var starts: [PartitionID: Int64] = [:]
+    /// A bounded run: where each partition ended when it was first seen, and those read up to there.
+    var ends: [PartitionID: Int64] = [:]
+    var fullyRead: Set<PartitionID> = []
+    /// The wall clock at the last turn.
+    var lastTurnMs: Int64?
+    /// When progress was last told of without an epoch (monotonic).
+    var lastQuietReportNs: Int64 = 0
 }
 
 extension JobExecution {
-    /// Runs over a growing source until it is stopped: the whole of `run`. `log` is given lines for the person who watches.
+    /// Runs over a growing source until it is stopped: the whole of `run`. `log` is given lines for the person who
+    /// watches. The source is closed at the end (the group is left), also when this throws.
     public func run(
-        _ live: any LiveSource, end: LiveEnd, stop: StopRequest, log: (String) -> Void
+        _ source: any LiveSource, end: LiveEnd, stop: StopRequest, log: (String) -> Void
     ) throws -> JobSummary {
         isLive = true
-        lag = { [unowned self] in self.currentLag(live) }
-        defer { lag = nil }
-        let startNs = clock.monotonicNs()
-        var reachable = true
-        var everAssigned = false
-        var isDone = false
-        while !stop.isRequested && !isDone {
-            let waitNs = min(nextTriggerNs, clock.monotonicNs() + 100_000_000)
-            for event in live.poll(untilNs: waitNs) {
-                switch event {
-                case .assigned(let ids):
-                    everAssigned = true
-                    try take(ids, from: live, log)
-                case .revoked(let ids):
-                    try finishEpoch()
-                    log("partitions given back: \(ids.map(\.description).joined(separator: ", "))")
-                    try live.release(ids)
-                    for source in sources { source.remove(Set(ids)) }
-                case .lost(let ids):
-                    log("partitions lost to another member: \(ids.map(\.description).joined(separator: ", "))")
-                    try live.release(ids)
-                    for source in sources { source.remove(Set(ids)) }
-                case .brokerDown(let text):
-                    reachable = false
-                    log(text)
-                case .brokerUp(let text):
-                    reachable = true
-                    log(text)
-                case .warning(let text):
-                    log("warning: \(text)")
-                case .failed(let error):
-                    throw JobFailure(error.description)
-                }
-            }
-            try work()
-            if clock.monotonicNs() >= nextTriggerNs {
-                let hadNews = hasNews
-                try finishEpoch()
-                if case .once = end, hadNews { isDone = true }
-            }
-            if case .availableNow = end, everAssigned, allCaughtUp { isDone = true }
-            if case .never = end {
-            } else if !everAssigned || !reachable {
-                try giveUpIfUnreachable(live, sinceNs: startNs)
-            }
+        for execution in sources { execution.emitsLocally = true }
+        lag = { [unowned self] in self.currentLag(source) }
+        defer {
+            lag = nil
+            source.close()
         }
-        try finishEpoch()
-        live.close()
+        do {
+            live.stuckSinceNs = clock.monotonicNs()
+            live.lastQuietReportNs = clock.monotonicNs()
+            while !stop.isRequested {
+                try turn(source, end, log)
+                if end.isBounded, isFullyRead { break }
+            }
+            try finishEpoch()
+        } catch {
+            abandon()
+            throw error
+        }
+        source.close()
         try close()
         var result = summary()
         result.interrupted = stop.isRequested
         return result
     }
 
-    private func giveUpIfUnreachable(_ live: any LiveSource, sinceNs: Int64) throws(JobFailure) {
-        guard clock.monotonicNs() - sinceNs > 30_000_000_000 else { return }
-        throw JobFailure("\(live.description): nothing in reach for 30 s; is the broker up and its address right?")
-    }
-
-    /// Starts assigned partitions. State lives in memory, so each run begins at the job's `startingOffsets`.
-    private func take(_ ids: [PartitionID], from live: any LiveSource, _ log: (String) -> Void) throws {
-        let offsets = try resolveStart(ids, live, log)
-        let readers = try live.start(offsets)
-        let nowMs = clock.wallMs()
-        for source in sources {
-            let own = readers.filter { $0.id.source == source.definition.name }
-            for reader in own {
-                source.lastArrivalMs[reader.id] = nowMs
-                if source.watermarkMs != nil {
-                    record(
-                        Decision(
-                            kind: .join(watermarkMs: source.watermarkMs), source: source.definition.name,
-                            partition: reader.id, nextOffset: offsets[reader.id], epoch: epoch))
-                }
-            }
-            try add(own, to: source)
+    /// One turn: what the source says, what it holds, what the clock decides, and the trigger when it is due.
+    private func turn(_ source: any LiveSource, _ end: LiveEnd, _ log: (String) -> Void) throws {
+        let nowNs = clock.monotonicNs()
+        // What is left of a slice lies at hand: nothing need be waited for.
+        let untilNs = hasMoreAtHand(end) ? nowNs : min(nextTriggerNs, nowNs + 100_000_000)
+        notePresent(source)
+        for event in source.poll(untilNs: untilNs) { try take(event, from: source, log) }
+        try startWaiting(source, log)
+        try work(source, end)
+        switch end {
+        case .once: break
+        case .never, .availableNow:
+            if clock.monotonicNs() >= nextTriggerNs { try finishEpoch() }
         }
-        let list = offsets.sorted { $0.key < $1.key }.map { "\($0.key)@\($0.value)" }
-        log("reading \(list.count) partitions: \(list.joined(separator: " "))")
+        reportWhenQuiet()
+        if end.isBounded { try giveUpWhenStuck(source) }
     }
 
-    /// The job's `startingOffsets` at the broker. A time-out is not an answer: asked again, said once.
-    private func resolveStart(
-        _ ids: [PartitionID], _ live: any LiveSource, _ log: (String) -> Void
-    ) throws(SourceError) -> [PartitionID: Int64] {
-        var tries = 0
-        while true {
-            do throws(SourceError) {
-                return try live.startingOffsets(ids, timeoutMs: 10_000)
-            } catch {
-                tries += 1
-                guard error.isRetriable, tries < 6 else { throw error }
-                if tries == 1 { log("\(error); trying again") }
-            }
+    private func take(_ event: SourceEvent, from source: any LiveSource, _ log: (String) -> Void) throws {
+        switch event {
+        case .assigned(let ids): try assigned(ids, from: source, log)
+        case .revoked(let ids):
+            try finishEpoch()
+            try giveBack(ids, to: source)
+            log("partitions given back: \(PartitionID.list(ids))")
+        case .lost(let ids):
+            try giveBack(ids, to: source)
+            log("partitions lost, the group went on without this member: \(PartitionID.list(ids))")
+        case .brokerDown(let text):
+            live.isReachable = false
+            live.stuckSinceNs = live.stuckSinceNs ?? clock.monotonicNs()
+            log(text)
+        case .brokerUp(let text):
+            live.isReachable = true
+            log(text)
+        case .warning(let text): log("warning: \(text)")
+        case .failed(let error): throw JobFailure(error.description)
         }
     }
 
     /// Processes what is at hand and emits what that closes.
-    private func work() throws {
-        try slice(tasksWithinReach(), bytes: options.sliceBytes)
+    private func work(_ source: any LiveSource, _ end: LiveEnd) throws {
+        let ready = tasksWithinReach(end)
+        try slice(ready, bytes: options.sliceBytes)
+        if end.isBounded { noteFullyRead(source) }
         let nowMs = clock.wallMs()
+        let looked = Set(ready.map(\.task.id))
+        forgiveGap(nowMs: nowMs)
         for source in sources {
             noteArrivals(source, nowMs: nowMs)
-            noteIdle(source, nowMs: nowMs)
+            noteIdle(source, looked, nowMs: nowMs)
             source.advanceWatermark()
             raiseWhenAllIdle(source, nowMs: nowMs)
+            raiseIdleLocally(source, nowMs: nowMs)
         }
         try emitLocal()
         try emit(trigger: false)
     }
 
-    /// Every task but those too far ahead of the slowest one that is not idle.
-    private func tasksWithinReach() -> [(source: SourceExecution, task: PartitionTask)] {
+    /// Every task but those too far ahead of the slowest one that is not idle. A bounded run does not wait for partitions
+    /// it has read to their end, and leaves alone what came after it began.
+    private func tasksWithinReach(_ end: LiveEnd) -> [(source: SourceExecution, task: PartitionTask)] {
         let maxAhead = job.definition.effectiveMaxAheadMs
         return sources.flatMap { source in
-            let slowest = source.tasks.filter { !source.isIdle($0.id) }.compactMap(\.watermarkMs).min()
-            return source.tasks.filter { task in
+            let open = source.tasks.filter { !live.fullyRead.contains($0.id) }
+            let slowest = open.filter { !source.isIdle($0.id) }.compactMap(\.watermarkMs).min()
+            return open.filter { task in
                 guard let slowest, let watermark = task.watermarkMs else { return true }
                 return watermark - slowest <= maxAhead
             }.map { (source, $0) }
         }
     }
 
-    private func noteArrivals(_ source: SourceExecution, nowMs: Int64) {
-        for task in source.tasks where task.advanced {
-            source.lastArrivalMs[task.id] = nowMs
-            source.allIdleSince = nil
-            guard source.isIdle(task.id) else { continue }
-            source.setIdle(task.id, false)
-            record(decision(.active, source, task))
+    private func hasMoreAtHand(_ end: LiveEnd) -> Bool {
+        tasksWithinReach(end).contains {
+            if case .more = $0.task.outcome { true } else { false }
         }
-    }
-
-    /// Idle: the fetcher reported the partition's end after the last record was processed, and nothing came for
-    /// `idleTimeout`. A slow consumer is never idle (SEMANTICS §3).
-    private func noteIdle(_ source: SourceExecution, nowMs: Int64) {
-        guard let timeout = source.definition.watermark.idleTimeoutMs else { return }
-        for task in source.tasks where !source.isIdle(task.id) {
-            guard case .caughtUp = task.outcome, let arrived = source.lastArrivalMs[task.id] else { continue }
-            guard nowMs - arrived >= timeout else { continue }
-            source.setIdle(task.id, true)
-            record(decision(.idle, source, task))
-        }
-    }
-
-    /// When nothing comes from any partition, the clock moves the watermark, so that the last windows come out.
-    private func raiseWhenAllIdle(_ source: SourceExecution, nowMs: Int64) {
-        guard source.allIdle else { return }
-        if source.allIdleSince == nil {
-            // The last value is what the partitions had said, idle ones included.
-            guard let said = source.tasks.compactMap(\.watermarkMs).min() else { return }
-            let arrived = source.tasks.compactMap { source.lastArrivalMs[$0.id] }.max() ?? nowMs
-            source.allIdleSince = (max(said, source.watermarkMs ?? .min), arrived)
-        }
-        guard let since = source.allIdleSince, source.hasOpenWindows else { return }
-        let raised = since.watermarkMs + (nowMs - since.arrivalMs)
-        guard raised > source.watermarkMs ?? .min else { return }
-        let closesSomething = source.closes(atWatermarkMs: raised)
-        source.raiseWatermark(to: raised)
-        if closesSomething {
-            record(
-                Decision(
-                    kind: .clockWatermark(ms: raised), source: source.definition.name, partition: nil, nextOffset: nil,
-                    epoch: epoch))
-        }
-    }
-
-    private func decision(_ kind: Decision.Kind, _ source: SourceExecution, _ task: PartitionTask) -> Decision {
-        Decision(
-            kind: kind, source: source.definition.name, partition: task.id, nextOffset: task.nextOffset, epoch: epoch)
     }
 
     private func finishEpoch() throws {
@@ -193,18 +162,57 @@ extension JobExecution {
         try commitEpoch()
     }
 
-    private var allCaughtUp: Bool {
-        sources.flatMap(\.tasks).allSatisfy {
-            if case .caughtUp = $0.outcome { return true }
-            return false
+    // MARK: Bounded runs
+
+    /// What is there is what was there when its partition was first heard of; a producer that goes on does not keep the
+    /// run from ending.
+    private func noteFullyRead(_ source: any LiveSource) {
+        for task in sources.flatMap(\.tasks) where !live.fullyRead.contains(task.id) {
+            if live.ends[task.id] == nil { live.ends[task.id] = source.bounds(of: task.id)?.high }
+            if case .caughtUp = task.outcome { live.fullyRead.insert(task.id) }
+            if let end = live.ends[task.id], let next = task.nextOffset, next >= end { live.fullyRead.insert(task.id) }
         }
     }
 
-    private func currentLag(_ live: any LiveSource) -> Int64? {
+    private var isFullyRead: Bool {
+        live.holdsAssignment && live.waiting.isEmpty
+            && sources.flatMap(\.tasks).allSatisfy { live.fullyRead.contains($0.id) }
+    }
+
+    /// A bounded run gives up where a run without an end keeps trying.
+    private func giveUpWhenStuck(_ source: any LiveSource) throws(JobFailure) {
+        if live.isReachable, live.holdsAssignment, live.waiting.isEmpty {
+            live.stuckSinceNs = nil
+            return
+        }
+        let sinceNs = live.stuckSinceNs ?? clock.monotonicNs()
+        live.stuckSinceNs = sinceNs
+        guard clock.monotonicNs() - sinceNs > options.reachTimeoutMs * 1_000_000 else { return }
+        let limit = DurationText.compact(options.reachTimeoutMs)
+        throw JobFailure(
+            live.isReachable
+                ? "\(source.description): no partition to read for \(limit); do the topics exist, and is the group free?"
+                : "\(source.description): no broker in reach for \(limit); is it up, and is its address right?")
+    }
+
+    // MARK: Progress
+
+    /// Without an epoch, progress is told every 10 s all the same: a stream that waits says for what.
+    private func reportWhenQuiet() {
+        let nowNs = clock.monotonicNs()
+        if hasNews { live.lastQuietReportNs = nowNs }
+        guard nowNs - live.lastQuietReportNs >= 10_000_000_000 else { return }
+        live.lastQuietReportNs = nowNs
+        reportProgress()
+    }
+
+    private func currentLag(_ source: any LiveSource) -> Int64? {
         var total: Int64 = 0
         for task in sources.flatMap(\.tasks) {
-            guard let bounds = live.bounds(of: task.id) else { return nil }
-            total += max(0, bounds.high - (task.nextOffset ?? bounds.low))
+            // The end may be a transaction's marker, which is no record.
+            if case .caughtUp = task.outcome { continue }
+            guard let bounds = source.bounds(of: task.id) else { return nil }
+            total += max(0, bounds.high - (task.nextOffset ?? live.starts[task.id] ?? bounds.low))
         }
         return total
     }

@@ -100,6 +100,12 @@ public protocol LiveSource: AnyObject {
     ) throws(SourceError) -> [PartitionID: CommittedOffset]
     /// The first offsets of partitions without a committed one: the job's `startingOffsets`, resolved at the broker.
     func startingOffsets(_ partitions: [PartitionID], timeoutMs: Int) throws(SourceError) -> [PartitionID: Int64]
+    /// The first offsets there are, whatever `startingOffsets` says: for partitions made while the job runs.
+    func firstOffsets(_ partitions: [PartitionID], timeoutMs: Int) throws(SourceError) -> [PartitionID: Int64]
+    /// Every partition of the sources' topics, whoever reads it, as the brokers tell now.
+    func partitions(timeoutMs: Int) throws(SourceError) -> Set<PartitionID>
+    /// How many members the group has; nil where there is no group.
+    func memberCount(timeoutMs: Int) throws(SourceError) -> Int?
     /// Begins to read assigned partitions at these offsets, and hands out their readers in the order of
     /// `PartitionID`.
     func start(_ offsets: [PartitionID: Int64]) throws(SourceError) -> [any PartitionReader]

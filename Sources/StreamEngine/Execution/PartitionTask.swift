@@ -21,7 +21,7 @@ public struct TaskOptions: Sendable {
 /// source. Shares nothing; used by one thread at a time.
 public final class PartitionTask {
     public let id: PartitionID
-    public let reader: any PartitionReader
+    public private(set) var reader: any PartitionReader
     public let series: SeriesDictionary
     /// One for each query of the source, in the job's order.
     public private(set) var operators: [any WindowOperator] = []
@@ -67,6 +67,14 @@ public final class PartitionTask {
     public var hasEnded: Bool {
         if case .endOfInput = outcome { return true }
         return false
+    }
+
+    /// Goes on with another reader of the same partition, which begins at `nextOffset`: the partition was given back to
+    /// its group and came again.
+    func resume(_ reader: any PartitionReader) {
+        self.reader = reader
+        outcome = .nothingYet
+        advanced = false
     }
 
     /// Reads and processes about `maxBytes` bytes. Samples later than `latestTimestampMs` of their record are refused.

@@ -15,6 +15,9 @@ final class QueryEmitter {
     /// Contributions not emitted yet, by window; each list in task order.
     private var pending: [Int64: [Contribution]] = [:]
     private var maps: [PartitionID: LocalMap] = [:]
+    /// Each partition's place in the order of SEMANTICS §4, partitions that were given back included: what they froze may
+    /// still wait here.
+    private var places: [PartitionID: Int] = [:]
     /// Which partition holds each key, for partition-local queries.
     private var owners: [UInt32: PartitionID] = [:]
     /// The newest window emitted for good.
@@ -42,10 +45,27 @@ final class QueryEmitter {
 
     /// Takes what the operators froze; they stand in partition order.
     func collect(_ operators: [(id: PartitionID, windows: any WindowOperator)]) throws(SplitKeyError) {
-        for (task, op) in operators.enumerated() {
+        orderPlaces(operators)
+        for op in operators {
             for partial in op.windows.takeFrozen() {
-                let taken = try contribution(partial, of: op.windows, id: op.id, task: task)
+                let taken = try contribution(partial, of: op.windows, id: op.id)
                 insert(taken, into: &pending)
+            }
+        }
+    }
+
+    /// Gives new partitions their place; those that wait move along.
+    private func orderPlaces(_ operators: [(id: PartitionID, windows: any WindowOperator)]) {
+        guard operators.contains(where: { places[$0.id] == nil }) else { return }
+        let old = places.sorted { $0.value < $1.value }.map(\.key)
+        let all = Set(places.keys).union(operators.map(\.id)).sorted()
+        places = Dictionary(uniqueKeysWithValues: all.enumerated().map { ($1, $0) })
+        let moved = old.map { places[$0] ?? 0 }
+        pending = pending.mapValues { list in
+            list.map { waiting in
+                var waiting = waiting
+                waiting.task = moved[waiting.task]
+                return waiting
             }
         }
     }
@@ -57,7 +77,7 @@ final class QueryEmitter {
     }
 
     private func contribution(
-        _ partial: WindowPartial, of op: any WindowOperator, id: PartitionID, task: Int
+        _ partial: WindowPartial, of op: any WindowOperator, id: PartitionID
     ) throws(SplitKeyError) -> Contribution {
         var map = maps[id] ?? LocalMap(generation: op.groupGeneration)
         if map.generation != op.groupGeneration { map = LocalMap(generation: op.groupGeneration) }
@@ -84,7 +104,7 @@ final class QueryEmitter {
                 owners[key] = id
             }
         }
-        return Contribution(task: task, partial: partial, keys: groupKeys, logs: logs)
+        return Contribution(task: places[id] ?? 0, partial: partial, keys: groupKeys, logs: logs)
     }
 
     private func key(of group: UInt32, _ op: any WindowOperator, _ map: inout LocalMap) -> UInt32 {
@@ -156,10 +176,11 @@ final class QueryEmitter {
                 note(contribution, &changed[window, default: []])
             }
         }
-        for (task, op) in operators.enumerated() {
+        orderPlaces(operators)
+        for op in operators {
             // A window with changes in one partition needs what the others hold for it too.
             for partial in op.windows.snapshotOpen(all: true) {
-                let taken = try contribution(partial, of: op.windows, id: op.id, task: task)
+                let taken = try contribution(partial, of: op.windows, id: op.id)
                 insert(taken, into: &windows)
                 note(taken, &changed[partial.window, default: []])
             }

@@ -45,16 +45,16 @@ extension SourceExecution {
     /// One query's ledger over all partitions.
     func ledger(_ place: Int) -> QueryLedger {
         var total = QueryLedger()
-        for task in tasks + departed { total += task.operators[place].ledger }
+        for task in everyTask { total += task.operators[place].ledger }
         return total
     }
 
     var lateCount: Int { emitters.indices.reduce(0) { $0 + ledger($1).late } }
-    var badCount: Int { (tasks + departed).reduce(0) { $0 + $1.ledger.bad } }
+    var badCount: Int { everyTask.reduce(0) { $0 + $1.ledger.bad } }
 
     /// What came out of each partition, those given back included.
     var partitionSummaries: [JobSummary.Partition] {
-        (tasks + departed).map { JobSummary.Partition(id: $0.id, ledger: $0.ledger, watermarkMs: $0.watermarkMs) }
+        everyTask.map { JobSummary.Partition(id: $0.id, ledger: $0.ledger, watermarkMs: $0.watermarkMs) }
             .sorted { $0.id < $1.id }
     }
 }

@@ -15,8 +15,11 @@ final class SourceExecution {
     var allIdleSince: (watermarkMs: Int64, arrivalMs: Int64)?
     /// Windows that only the end of input closed.
     private(set) var closedByEnd = 0
-    /// Tasks of partitions that were given back: their ledgers stay in the summary.
-    private(set) var departed: [PartitionTask] = []
+    /// Tasks of partitions that were given back: they go on where they stopped when the partition comes again, and their
+    /// ledgers stay in the summary.
+    private(set) var parked: [PartitionTask] = []
+    /// A live run: windows of partition-local queries in append mode go out by their own partition's watermark.
+    var emitsLocally = false
 
     init(definition: SourceDefinition, plans: [(index: Int, plan: QueryPlan)]) {
         self.definition = definition
@@ -24,20 +27,34 @@ final class SourceExecution {
     }
 
     /// Adds a task. One that joins a running query joins at the query's watermark of this moment: what it brings below is
-    /// late (SEMANTICS §3).
+    /// late (SEMANTICS §3). Where each partition's windows go out by themselves, there is nothing to join.
     func add(_ task: PartitionTask) {
         tasks.insert(task, at: tasks.firstIndex { task.id < $0.id } ?? tasks.count)
-        for (place, entry) in emitters.enumerated() {
+        for (place, entry) in emitters.enumerated() where !isLocal(entry.emitter.plan) {
             if let emitted = entry.emitter.emittedThrough { task.operators[place].freeze(through: emitted) }
         }
     }
 
-    /// Removes tasks whose partitions were given back.
-    func remove(_ ids: Set<PartitionID>) {
-        departed += tasks.filter { ids.contains($0.id) }
+    /// Sets tasks aside whose partitions were given back.
+    func park(_ ids: Set<PartitionID>) {
+        parked += tasks.filter { ids.contains($0.id) }
         tasks.removeAll { ids.contains($0.id) }
         idle.subtract(ids)
     }
+
+    /// Takes the task of a partition that came again.
+    func unpark(_ id: PartitionID) -> PartitionTask? {
+        parked.firstIndex { $0.id == id }.map { parked.remove(at: $0) }
+    }
+
+    /// Where reading of a partition that was given back goes on; nil where nothing of it was read.
+    func parkedOffset(_ id: PartitionID) -> Int64? { parked.first { $0.id == id }?.nextOffset }
+
+    /// Every task there was.
+    var everyTask: [PartitionTask] { tasks + parked }
+
+    /// Whether a query's windows go out partition by partition.
+    func isLocal(_ plan: QueryPlan) -> Bool { emitsLocally && plan.isPartitionLocal && plan.outputMode == .append }
 
     private func operators(_ place: Int) -> [(id: PartitionID, windows: any WindowOperator)] {
         tasks.map { ($0.id, $0.operators[place]) }
@@ -70,22 +87,38 @@ final class SourceExecution {
         watermarkMs = max(newMs, watermarkMs ?? .min)
     }
 
-    /// Whether some window still waits for the watermark.
+    /// Whether some window still waits for the query's watermark.
     var hasOpenWindows: Bool {
         emitters.indices.contains { place in
-            emitters[place].emitter.newestPendingWindow != nil
-                || tasks.contains { $0.operators[place].newestOpenWindow != nil }
+            !isLocal(emitters[place].emitter.plan)
+                && (emitters[place].emitter.newestPendingWindow != nil
+                    || tasks.contains { $0.operators[place].newestOpenWindow != nil })
         }
     }
 
-    /// Whether a watermark of `newMs` would close a window that has data.
+    /// Whether a query's watermark of `newMs` would close a window that has data.
     func closes(atWatermarkMs newMs: Int64) -> Bool {
         emitters.indices.contains { place in
             let plan = emitters[place].emitter.plan
+            guard !isLocal(plan), !plan.neverCloses else { return false }
             let closed = plan.window.newestClosed(watermarkMs: newMs, latenessMs: plan.latenessMs)
             return emitters[place].emitter.oldestPendingWindow.map { $0 <= closed } ?? false
                 || tasks.contains { $0.operators[place].oldestOpenWindow.map { $0 <= closed } ?? false }
         }
+    }
+
+    /// Partition-local queries: closes this partition's windows as if its own watermark stood at `newMs`. Gives whether
+    /// one with data was closed.
+    func closeLocally(_ task: PartitionTask, atWatermarkMs newMs: Int64) -> Bool {
+        var closedSome = false
+        for (place, entry) in emitters.enumerated() where isLocal(entry.emitter.plan) {
+            let plan = entry.emitter.plan
+            let closed = plan.window.newestClosed(watermarkMs: newMs, latenessMs: plan.latenessMs)
+            guard let oldest = task.operators[place].oldestOpenWindow, oldest <= closed else { continue }
+            task.operators[place].freeze(through: closed)
+            closedSome = true
+        }
+        return closedSome
     }
 
     var allEnded: Bool { tasks.allSatisfy { $0.hasEnded } }
@@ -102,7 +135,7 @@ final class SourceExecution {
     /// Emits what the watermark has closed, and with `trigger` the rows of update and complete mode. `body` is given the
     /// query's place in the job.
     func emit(trigger: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
-        for (place, entry) in emitters.enumerated() {
+        for (place, entry) in emitters.enumerated() where !isLocal(entry.emitter.plan) {
             let emitter = entry.emitter
             let plan = emitter.plan
             if let watermarkMs, !plan.neverCloses {
@@ -119,7 +152,7 @@ final class SourceExecution {
 
     /// A partition-local live run: each partition's windows go out by its own watermark.
     func emitLocal(_ body: (Int, RowBatch) throws -> Void) throws {
-        for (place, entry) in emitters.enumerated() where entry.emitter.plan.isPartitionLocal {
+        for (place, entry) in emitters.enumerated() where isLocal(entry.emitter.plan) {
             try entry.emitter.collect(operators(place))
             try entry.emitter.emitFrozen { try body(entry.index, $0) }
         }

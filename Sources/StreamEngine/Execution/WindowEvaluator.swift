@@ -1,6 +1,7 @@
 /// One partition's contribution to a window, in terms of the coordinator's directories.
 struct Contribution {
-    let task: Int
+    /// The partition's place among those of the source.
+    var task: Int
     let partial: WindowPartial
     /// The key of each of `partial.groups`.
     var keys: [UInt32]
