@@ -70,6 +70,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "stream-job", "EmbeddedBroker", "JobFile", "Connectors", "Operators", "StreamEngine", "Platform",
+                "CRdkafka",
             ],
             exclude: ["Fixtures"]),
     ],

@@ -107,6 +107,8 @@ final class KafkaClient {
             let way =
                 kind == .fenced ? "; another client runs with the same `group.instance.id` or transactional id" : ""
             return [.failed(SourceError(kind, "Kafka \(role.rawValue): \(KafkaClient.string(reason))\(way)"))]
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+            return warned.insert(text).inserted ? [.warning(KafkaClient.missingTopic(text, brokers))] : []
         default:
             switch KafkaErrors.kind(code) {
             case .notAuthorised, .configuration:
@@ -115,6 +117,16 @@ final class KafkaClient {
                 return warned.insert(text).inserted ? [.warning("Kafka \(role.rawValue): \(text)")] : []
             }
         }
+    }
+
+    /// `Subscribed topic not available: metrics: Broker: Unknown topic or partition`, in words of what is to be done.
+    private static func missingTopic(_ text: String, _ brokers: String) -> String {
+        let prefix = "Subscribed topic not available: "
+        guard text.hasPrefix(prefix), let end = text.firstRange(of: ": Broker: ") else { return text }
+        let name = text[text.index(text.startIndex, offsetBy: prefix.count)..<end.lowerBound]
+        return name.hasPrefix("^")
+            ? "no topic on \(brokers) matches \(name); waiting for one"
+            : "topic \(name) does not exist on \(brokers) (or may not be seen); waiting for it, it is read when it appears"
     }
 
     /// `localhost:9092/1: Connect to … failed: …`, or the same behind `GroupCoordinator: `.

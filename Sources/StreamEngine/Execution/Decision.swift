@@ -11,13 +11,16 @@ public struct Decision: Sendable, Equatable {
         case clockWatermark(ms: Int64)
         /// The partition joined a running query, whose watermark stood at this value, ms.
         case join(watermarkMs: Int64?)
+        /// The sample on this line of the record at the decision's offset was too far ahead (`maxFutureSkew`).
+        case futureTimestamp(line: Int)
     }
 
     public let kind: Kind
     public let source: String
     /// nil for `clockWatermark`, which concerns all.
     public let partition: PartitionID?
-    /// The partition's next offset when it was decided; nil before its first record.
+    /// The partition's next offset when it was decided (nil before its first record); for `futureTimestamp` the
+    /// record's own offset.
     public let nextOffset: Int64?
     /// The epoch that holds the decision.
     public let epoch: Int

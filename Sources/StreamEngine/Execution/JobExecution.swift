@@ -152,6 +152,14 @@ public final class JobExecution {
                 onBadRecord: fail; deadLetter keeps such records aside and goes on)
                 """)
         }
+        if isLive {
+            for record in bad where record.reason == .futureTimestamp {
+                self.record(
+                    Decision(
+                        kind: .futureTimestamp(line: record.line), source: task.id.source, partition: task.id,
+                        nextOffset: record.offset, epoch: epoch))
+            }
+        }
         guard let sink = outputs.deadLetter else { return }
         let documents = bad.map { outputs.encodeDeadLetter(task.id, $0) }
         try sink.write(DocumentBatch(documents: documents), info(query: "", watermarkMs: task.watermarkMs))

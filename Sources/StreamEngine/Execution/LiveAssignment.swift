@@ -55,7 +55,8 @@ extension JobExecution {
         }
         live.isShared = true
         let share = "\(others.count) of \(others.count + mine.count) partitions belong to other members of the group"
-        guard let query = job.queries.first(where: { !$0.isPartitionLocal }), let reason = query.notPartitionLocal else {
+        guard let query = job.queries.first(where: { !$0.isPartitionLocal }), let reason = query.notPartitionLocal
+        else {
             log("\(share): \(PartitionID.list(others.sorted()))")
             return
         }
@@ -115,7 +116,7 @@ extension JobExecution {
             for reader in readers where reader.id.source == source.definition.name {
                 source.lastArrivalMs[reader.id] = nowMs
                 source.allIdleSince = nil
-                if source.watermarkMs != nil {
+                if source.joinsLate(reader.id) {
                     record(
                         Decision(
                             kind: .join(watermarkMs: source.watermarkMs), source: source.definition.name,

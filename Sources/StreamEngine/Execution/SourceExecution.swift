@@ -18,6 +18,8 @@ final class SourceExecution {
     /// Tasks of partitions that were given back: they go on where they stopped when the partition comes again, and their
     /// ledgers stay in the summary.
     private(set) var parked: [PartitionTask] = []
+    /// The query's watermark when each of them was set aside.
+    private var parkedAtMs: [PartitionID: Int64] = [:]
     /// A live run: windows of partition-local queries in append mode go out by their own partition's watermark.
     var emitsLocally = false
 
@@ -39,16 +41,24 @@ final class SourceExecution {
     func park(_ ids: Set<PartitionID>) {
         parked += tasks.filter { ids.contains($0.id) }
         tasks.removeAll { ids.contains($0.id) }
+        for task in parked { parkedAtMs[task.id] = parkedAtMs[task.id] ?? watermarkMs }
         idle.subtract(ids)
     }
 
     /// Takes the task of a partition that came again.
     func unpark(_ id: PartitionID) -> PartitionTask? {
-        parked.firstIndex { $0.id == id }.map { parked.remove(at: $0) }
+        parkedAtMs[id] = nil
+        return parked.firstIndex { $0.id == id }.map { parked.remove(at: $0) }
     }
 
     /// Where reading of a partition that was given back goes on; nil where nothing of it was read.
     func parkedOffset(_ id: PartitionID) -> Int64? { parked.first { $0.id == id }?.nextOffset }
+
+    /// Whether a partition that starts now joins windows that went on without it.
+    func joinsLate(_ id: PartitionID) -> Bool {
+        guard let watermarkMs else { return false }
+        return parked.contains { $0.id == id } ? parkedAtMs[id] != watermarkMs : true
+    }
 
     /// Every task there was.
     var everyTask: [PartitionTask] { tasks + parked }

@@ -85,6 +85,12 @@ final class RunningProgram {
     /// What it wrote to stdout so far.
     func output() throws -> String { try text(outputPath) }
 
+    /// What it wrote to stderr so far.
+    func errors() throws -> String { try text(errorsPath) }
+
+    /// Sends it a signal.
+    func signal(_ signal: Int32) { kill(pid, signal) }
+
     private func text(_ path: String) throws -> String {
         String(decoding: try PosixFileSystem().readAll(path, limit: .max), as: UTF8.self)
     }
