@@ -58,14 +58,12 @@ private enum Demo {
         let port = try broker.start()
         defer { broker.stop() }
         let brokers = "127.0.0.1:\(port)"
-        let loader = JobFileLoader(.standard)
-        let checked = loader.load(
+        let checked = JobFileLoader(.standard).load(
             SourceText(file: "demo.yaml", text: DemoJob.text), overrides: ["kafka.brokers=\(brokers)"])
         guard let definition = checked.definition else {
             console.show(checked)
             return ExitCode.failed
         }
-        let job = try CompiledJob(definition, registries: .standard)
         announce(settings, brokers, console)
         let nowMs = SystemClock().wallMs() / 1000 * 1000
         var settings = settings
@@ -73,6 +71,22 @@ private enum Demo {
         settings.startMs = nowMs - historyMs
         settings.durationMs = settings.durationMs.map { $0 + historyMs }
         let board = DemoBoard(console, settings, isJSON: isJSON)
+        let execution = try makeExecution(CompiledJob(definition, registries: .standard), board)
+        let source = try KafkaSources.live(definition) { Console.logKafka($0) }
+        let feed = DemoFeed(
+            settings, brokers: brokers, topic: "metrics", eventsTopic: "cluster-events", pacedFromMs: nowMs, stop,
+            announce: { DemoBoard.announce($0, console, isJSON: isJSON) })
+        var summary = try run(execution, source, until: feed, stop)
+        summary.interrupted = Signals.exitCode != nil
+        console.note("\n" + SummaryText.people(summary))
+        contrast(board, settings, console)
+        if isJSON { console.out(SummaryText.json(summary) + "\n") }
+        if let code = Signals.exitCode { return code }
+        try leave(settings, console)
+        return ExitCode.done
+    }
+
+    private static func makeExecution(_ job: CompiledJob, _ board: DemoBoard) -> JobExecution {
         let last = job.queries.count - 1
         let outputs = JobOutputs(
             queries: job.queries.indices.map {
@@ -80,14 +94,15 @@ private enum Demo {
             }, deadLetter: nil, encodeLate: { _, _, _ in [] }, encodeDeadLetter: { _, _ in [] })
         var options = ExecutionOptions()
         options.incarnation = EpochToken.randomIncarnation()
-        let execution = JobExecution(
+        return JobExecution(
             job: job, outputs: outputs, options: options, clock: SystemClock(),
             makeOperator: { PaneWindows(plan: $0, partition: $1, series: $2) })
-        let source = try KafkaSources.live(definition) { Console.logKafka($0) }
+    }
 
-        let feed = DemoFeed(
-            settings, brokers: brokers, topic: "metrics", eventsTopic: "cluster-events", pacedFromMs: nowMs, stop,
-            announce: { DemoBoard.announce($0, console, isJSON: isJSON) })
+    /// Runs until every sample of the feed is taken, the feed fails, or somebody asks for a stop.
+    private static func run(
+        _ execution: JobExecution, _ source: any LiveSource, until feed: DemoFeed, _ stop: StopRequest
+    ) throws -> JobSummary {
         var taken = 0
         execution.onProgress = { progress in
             taken += progress.samples
@@ -97,22 +112,10 @@ private enum Demo {
             case nil: break
             }
         }
-        var summary: JobSummary
-        do {
-            summary = try execution.run(source, end: .never, stop: stop) { _ in }
-        } catch {
-            stop.request()
-            _ = feed.wait()
-            throw error
-        }
+        let result = Result { try execution.run(source, end: .never, stop: stop) { _ in } }
+        stop.request()
         if case .failed(let error) = feed.wait() { throw error }
-        summary.interrupted = Signals.exitCode != nil
-        console.note("\n" + SummaryText.people(summary))
-        contrast(board, settings, console)
-        if isJSON { console.out(SummaryText.json(summary) + "\n") }
-        if let code = Signals.exitCode { return code }
-        try leave(settings, console)
-        return ExitCode.done
+        return try result.get()
     }
 
     private static func announce(_ settings: WorkloadSettings, _ brokers: String, _ console: Console) {

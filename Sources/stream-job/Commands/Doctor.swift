@@ -1,3 +1,4 @@
+import JobFile
 import StreamEngine
 
 extension Command {
@@ -27,7 +28,12 @@ private enum Doctor {
     @Sendable
     static func run(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) -> Int32 {
         let wanted = try arguments.integer(records, in: 1...10_000_000) ?? 1000
-        guard let definition = try arguments.loadJob(console) else { return ExitCode.wrongInput }
+        let checked = JobFileLoader(.standard).load(try arguments.onlyJob(), overrides: arguments.values(.set))
+        // Warnings are for `validate`: what they guess from names is looked up in the data here.
+        guard let definition = checked.definition else {
+            console.show(checked)
+            return ExitCode.wrongInput
+        }
         guard definition.kafka.brokers != nil else {
             throw UsageError(
                 "job \(definition.name) names no Kafka cluster",

@@ -70,6 +70,7 @@ private enum Generate {
             where arguments.has(flag) {
                 throw UsageError("`\(flag.name)` and `--from-file` exclude each other")
             }
+            try requireFile(arguments.value(fromFile) ?? "")
         } else if arguments.has(asIs) {
             throw UsageError("`--as-is` goes with `--from-file`")
         }
@@ -87,6 +88,19 @@ private enum Generate {
             throw error
         } catch {
             return console.showFailure(error)
+        }
+    }
+
+    private static func requireFile(_ path: String) throws(UsageError) {
+        let status: FileStatus?
+        do throws(IOFailure) {
+            status = try PosixFileSystem().status(path)
+        } catch {
+            throw UsageError("`--from-file`: \(error)")
+        }
+        guard let status else { throw UsageError("`--from-file`: nothing is at \(path)") }
+        guard status.kind != .directory else {
+            throw UsageError("`--from-file` takes one file, and \(path) is a directory")
         }
     }
 

@@ -28,13 +28,22 @@ final class TopicTarget: WorkloadTarget {
     /// Makes topics that are not there yet. `partitions` nil: what the topic has, 1 for a new one.
     init(brokers: String, topic: String, eventsTopic: String?, partitions: Int?) throws {
         let connection = KafkaConnection(brokers: brokers)
+        let cluster = try KafkaCluster(connection)
+        do throws(SourceError) {
+            _ = try cluster.brokerCount(timeoutMs: 5000)
+        } catch {
+            throw SourceError(
+                error.kind,
+                "broker \(brokers) does not answer: \(cluster.complaints().first ?? error.description); start it, or mend"
+                    + " --brokers; for a try: stream-job broker --memory --listen \(brokers)")
+        }
         let producer = try KafkaProducer(connection) { Console.logKafka($0) }
         try producer.open(
             topic: topic, partitioner: "murmur2_random", create: (partitions ?? 1, 1), timeoutMs: 10_000)
         if let eventsTopic {
             try producer.open(topic: eventsTopic, partitioner: "murmur2_random", create: (1, 1), timeoutMs: 10_000)
         }
-        let found = try KafkaCluster(connection).partitionCounts(timeoutMs: 10_000)[topic].map { Int($0) } ?? 1
+        let found = try cluster.partitionCounts(timeoutMs: 10_000)[topic].map { Int($0) } ?? 1
         if let partitions, partitions != found {
             throw SourceError(
                 .configuration,

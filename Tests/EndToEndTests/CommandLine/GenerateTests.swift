@@ -84,6 +84,13 @@ import Testing
         #expect(wrong.errors.contains("topic metrics has 2 partitions, not 5"))
     }
 
+    @Test func aBrokerOutOfReachIsNamed() throws {
+        let result = try CommandLineProgram.run("generate", "--brokers", "127.0.0.1:1")
+        #expect(result.code == 1)
+        #expect(result.errors.contains("error: broker 127.0.0.1:1 does not answer: "), "\(result.errors)")
+        #expect(result.errors.contains("stream-job broker --memory --listen 127.0.0.1:1"))
+    }
+
     @Test func aCaptureIsFedAgain() throws {
         let scratch = try Scratch()
         let broker = EmbeddedBroker()
@@ -118,6 +125,7 @@ import Testing
         (["--interval", "0s", "--output", "x"], "takes a duration above 0"),
         (["--mode", "memroy"], "did you mean `memory`?"), (["--as-is"], "goes with `--from-file`"),
         (["--from-file", "x", "--seed", "1"], "exclude each other"), (["x"], "takes no operand"),
+        (["--from-file", "/nonexistent"], "nothing is at /nonexistent"), (["--from-file", "/"], "is a directory"),
         (["--speed", "fast"], "takes max or a factor"), (["--output", "/"], "is there already and not empty"),
     ])
     func mistakesExitWithTwo(_ arguments: [String], _ expected: String) throws {
