@@ -42,6 +42,8 @@ struct LiveRunState {
     var fullyRead: Set<PartitionID> = []
     /// The wall clock at the last turn.
     var lastTurnMs: Int64?
+    /// Queries whose first window was announced.
+    var announced: Set<String> = []
     /// When progress was last told of without an epoch (monotonic).
     var lastQuietReportNs: Int64 = 0
 }
@@ -87,6 +89,7 @@ extension JobExecution {
         for event in source.poll(untilNs: untilNs) { try take(event, from: source, log) }
         try startWaiting(source, log)
         try work(source, end)
+        announceFirstWindows(log)
         switch end {
         case .once: break
         case .never, .availableNow:
@@ -181,7 +184,8 @@ extension JobExecution {
 
     /// A bounded run gives up where a run without an end keeps trying.
     private func giveUpWhenStuck(_ source: any LiveSource) throws(JobFailure) {
-        if live.isReachable, live.holdsAssignment, live.waiting.isEmpty {
+        let isReading = sources.contains { $0.tasks.contains { $0.advanced } }
+        if isReading || live.isReachable && live.holdsAssignment && live.waiting.isEmpty {
             live.stuckSinceNs = nil
             return
         }
@@ -196,6 +200,27 @@ extension JobExecution {
     }
 
     // MARK: Progress
+
+    /// Says, once for each query, when its first rows are due: nobody wonders at a quiet start.
+    private func announceFirstWindows(_ log: (String) -> Void) {
+        guard live.announced.count < job.queries.count else { return }
+        for source in sources {
+            for (place, entry) in source.emitters.enumerated() where !live.announced.contains(entry.emitter.plan.name) {
+                let plan = entry.emitter.plan
+                let open = source.tasks.compactMap { $0.operators[place].oldestOpenWindow }
+                let oldest = (open + [entry.emitter.oldestPendingWindow].compactMap(\.self)).min()
+                guard let window = oldest ?? (entry.emitter.rowsOut > 0 ? .min : nil) else { continue }
+                live.announced.insert(plan.name)
+                guard window > .min, !plan.neverCloses, entry.emitter.rowsOut == 0 else { continue }
+                let end = plan.window.endMs(window)
+                let due = EventTime.rfc3339(end + plan.latenessMs + source.definition.watermark.delayMs)
+                log(
+                    "query \(plan.name): first window \(EventTime.rfc3339(plan.window.startMs(window))) to "
+                        + "\(EventTime.rfc3339(end)) is final when the watermark has come that far, at records of \(due)"
+                )
+            }
+        }
+    }
 
     /// Without an epoch, progress is told every 10 s all the same: a stream that waits says for what.
     private func reportWhenQuiet() {

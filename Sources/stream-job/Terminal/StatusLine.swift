@@ -30,8 +30,12 @@ final class StatusLine {
         var parts = ["\(FigureText.count(Int(progress.samplesPerSecond))) samples/s"]
         if let lag = progress.lag { parts.append("lag \(FigureText.count(Int(lag)))") }
         for source in progress.sources { parts.append(watermark(source, many: progress.sources.count > 1)) }
+        // Before the first epoch there is nothing but the wait for records.
         parts.append(
-            "epoch \(FigureText.count(progress.epoch)) in \(FigureText.duration(seconds: progress.commitMs / 1000))")
+            progress.epoch < 0
+                ? "no epoch so far"
+                : "epoch \(FigureText.count(progress.epoch)) in \(FigureText.duration(seconds: progress.commitMs / 1000))"
+        )
         parts.append(Plural.of(progress.rows, "row"))
         parts.append("\(FigureText.count(progress.late)) late")
         parts.append("\(FigureText.count(progress.bad)) bad")

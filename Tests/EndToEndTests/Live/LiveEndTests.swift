@@ -70,9 +70,7 @@ import Testing
             let text = Self.job.split(separator: "[metrics]").joined(separator: "[metrics], startingOffsets: latest")
             let job = try LiveJob(text, brokers: live.brokers)
             try job.wait("a warning") { $0.log.contains { $0.contains("metrics") && $0.contains("does not exist") } }
-            let producer = try KafkaProducer(KafkaConnection(brokers: live.brokers)) { _ in }
-            try producer.open(topic: "metrics", partitioner: "murmur2_random", create: (2, 1))
-            producer.close()
+            try live.create("metrics", partitions: 2)
             // It joins from its first record on, `startingOffsets: latest` notwithstanding.
             try live.send("metrics", 0, Samples.lines("a", [1, 11]))
             try live.send("metrics", 1, Samples.lines("b", [1, 11]))

@@ -73,6 +73,13 @@ final class LiveBroker {
         try producer.flush(timeoutMs: 20_000)
     }
 
+    /// Makes a topic while the broker runs.
+    func create(_ topic: String, partitions: Int) throws {
+        let producer = try KafkaProducer(KafkaConnection(brokers: brokers)) { _ in }
+        defer { producer.close() }
+        try producer.open(topic: topic, partitioner: "murmur2_random", create: (partitions, 1))
+    }
+
     /// A new directory for a broker's data.
     static func makeDirectory() throws -> String {
         var template = Array("/tmp/stream-job-test-XXXXXX".utf8CString)

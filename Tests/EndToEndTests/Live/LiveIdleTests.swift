@@ -155,4 +155,48 @@ import Testing
             }
         }
     }
+
+    @Test func thePartitionThatHoldsTheWatermarkBackHasAName() async throws {
+        try await LiveBroker.with([LiveBroker.Topic("metrics", partitions: 2)]) { live in
+            let job = try LiveJob(Self.job("delay: 0s, idleTimeout: off"), brokers: live.brokers)
+            try live.send("metrics", 0, Samples.lines("a", [1, 60]))
+            try job.wait("the silent one is named") { job in
+                let source = job.progress?.sources.first
+                return source?.holder?.description == "metrics/1" && source?.watermarkMs == nil
+            }
+            #expect(job.log.contains { $0.contains("query q: first window 2026-01-01T00:00:00") }, "\(job.log)")
+            #expect(job.rows().isEmpty)
+            try live.send("metrics", 1, Samples.lines("b", [20]))
+            #expect(try job.waitForRows(1).map(\.brief) == ["00:00:00 a 1"])
+            try job.wait("the slow one is named") { job in
+                let source = job.progress?.sources.first
+                return source?.holder?.description == "metrics/1" && source?.watermarkMs == Samples.baseMs + 20_000
+            }
+            #expect(job.progress?.lag == 0)
+            #expect(try job.stop().late == 0)
+        }
+    }
+
+    @Test func aTopicThatJoinsStartsAtTheWatermarkOfThatMoment() async throws {
+        let text = Self.job("delay: 0s, idleTimeout: 1h", ", options: {topic.metadata.refresh.interval.ms: 200}")
+            .split(separator: "topics: [metrics]").joined(
+                separator: "pattern: \"^metrics-.*\", startingOffsets: latest")
+        try await LiveBroker.with([LiveBroker.Topic("metrics-a")]) { live in
+            let job = try LiveJob(text, brokers: live.brokers)
+            try job.waitUntilReading(partitions: 1)
+            try live.send("metrics-a", 0, Samples.lines("a", [1, 11]))
+            #expect(try job.waitForRows(1).map(\.brief) == ["00:00:00 a 1"])
+            try live.create("metrics-b", partitions: 1)
+            try live.send("metrics-b", 0, Samples.lines("b", [2, 12, 21]))
+            try job.wait("the new topic is read") { $0.log.contains { $0.contains("metrics-b/0@0") } }
+            try live.send("metrics-a", 0, Samples.lines("a", [21]))
+            #expect(try job.waitForRows(3).map(\.brief).dropFirst() == ["00:00:10 a 1", "00:00:10 b 1"])
+            #expect(job.decisions.map(\.kind) == [.join(watermarkMs: Samples.baseMs + 11_000)])
+            #expect(job.decisions.first?.partition?.topic == "metrics-b")
+            let summary = try job.stop()
+            #expect(summary.lateAfterIdle == 1)
+            #expect(summary.late == 1)
+            #expect(summary.balances)
+        }
+    }
 }

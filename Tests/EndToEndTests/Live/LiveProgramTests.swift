@@ -1,9 +1,10 @@
-import Connectors
 import EmbeddedBroker
 import Glibc
 import Platform
 import StreamEngine
 import Testing
+
+@testable import Connectors
 
 /// `stream-job run` as a user meets it: another process, signals, exit codes, stdout and stderr.
 @Suite(.serialized) struct LiveProgramTests {
@@ -25,10 +26,8 @@ import Testing
 
     /// How many members the job's group has, as the broker tells.
     private static func members(_ brokers: String) throws -> Int {
-        let job = try LiveJob.definition(Self.job, brokers: brokers)
-        let source = try KafkaSources.live(job, group: "live") { _ in }
-        defer { source.close() }
-        return try source.memberCount(timeoutMs: 10_000) ?? 0
+        let client = try KafkaClient(try KafkaConfiguration(.producer, KafkaConnection(brokers: brokers))) { _ in }
+        return try KafkaGroupMembers(handle: client.handle).count(of: "live", timeoutMs: 10_000)
     }
 
     @Test(arguments: [(SIGTERM, Int32(143)), (SIGINT, Int32(130))])
