@@ -184,6 +184,7 @@ public final class JobExecution {
         for source in sources {
             try source.emit(trigger: trigger) { try write($1, query: $0, source) }
             try writeLate(source)
+            for task in source.tasks { task.retireIfDone() }
         }
     }
 

@@ -22,7 +22,7 @@ public struct TaskOptions: Sendable {
 public final class PartitionTask {
     public let id: PartitionID
     public private(set) var reader: any PartitionReader
-    public let series: SeriesDictionary
+    public private(set) var series: SeriesDictionary
     /// One for each query of the source, in the job's order.
     public private(set) var operators: [any WindowOperator] = []
     public private(set) var ledger = PartitionLedger()
@@ -37,7 +37,8 @@ public final class PartitionTask {
     /// Why the task cannot go on.
     public private(set) var failure: (any Error)?
 
-    private let decoder: any RecordDecoder
+    private var decoder: (any RecordDecoder)?
+    private var isRetired = false
     private var batch = SampleBatch(capacity: 8192)
     private let options: TaskOptions
     private var badRecords: [BadRecord] = []
@@ -86,7 +87,7 @@ public final class PartitionTask {
             outcome = try reader.read(maxBytes: maxBytes) { record in
                 advanced = true
                 nextOffset = record.offset + 1
-                decoder.decode(
+                decoder?.decode(
                     record, latestTimestampMs: latestTimestampMs(record), series: series, into: batch)
                 if batch.count >= PartitionTask.rowsPerCall || batch.bad.count >= 256 { flush() }
             }
@@ -96,6 +97,18 @@ public final class PartitionTask {
         flush()
         // Thirty daily files are thirty tasks: those that have ended need no room for samples.
         if hasEnded { batch = SampleBatch(capacity: 16) }
+    }
+
+    /// Frees what an ended partition no longer needs, once every window of it has been taken: its series, groups and
+    /// reader. The ledgers stay.
+    func retireIfDone() {
+        guard hasEnded, !isRetired, operators.allSatisfy({ $0.newestOpenWindow == nil }) else { return }
+        isRetired = true
+        operators = operators.map { EndedWindows($0) }
+        series.onFull = nil
+        series = SeriesDictionary(maxSeries: 1)
+        decoder = nil
+        reader.close()
     }
 
     /// Bad records since the last call, in record order.
