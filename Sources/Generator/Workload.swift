@@ -66,11 +66,12 @@ public struct Workload: Sendable {
     /// Every series, node by node.
     public var series: [GeneratedSeries] { zip(nodes, seriesCounts).flatMap { $0.series.prefix($1) } }
 
-    /// The incidents that begin before a time, for labels.
+    /// The incidents that begin before a time and before the workload's end, for labels. O(periods up to there).
     public func incidents(before timestampMs: Int64) -> [Incident] {
-        guard settings.mode != .normal, timestampMs > settings.startMs else { return [] }
-        return (0...plan.period(of: timestampMs - 1)).compactMap { plan.incident(period: $0) }
-            .filter { $0.startMs < timestampMs }
+        let beforeMs = min(timestampMs, settings.endMs)
+        guard settings.mode != .normal, beforeMs > settings.startMs else { return [] }
+        return (0...plan.period(of: beforeMs - 1)).compactMap { plan.incident(period: $0) }
+            .filter { $0.startMs < beforeMs }
     }
 
     /// The next item; nil at the end.

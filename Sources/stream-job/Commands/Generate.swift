@@ -148,14 +148,14 @@ private enum Generate {
         settings.seed = UInt64(try arguments.integer(seed, in: 0...Int.max) ?? 1)
         settings.mode = arguments.value(mode).flatMap { WorkloadMode(rawValue: $0) } ?? .normal
         settings.format = arguments.value(format).flatMap { WorkloadFormat(rawValue: $0) } ?? .prometheus
-        settings.series = try arguments.integer(series, in: 1...10_000_000) ?? settings.series
+        settings.series = try arguments.integer(series, in: 1...1_000_000) ?? settings.series
         settings.intervalMs = try arguments.durationMs(interval) ?? settings.intervalMs
         if let rate = try arguments.integer(rate, in: 1...100_000_000) {
             guard !arguments.has(interval) else {
                 throw UsageError("`--rate` and `--interval` exclude each other", hint: "rate = series / interval")
             }
             // Too few series for such a rate: more of them.
-            if !arguments.has(series) { settings.series = max(settings.series, rate / 10) }
+            if !arguments.has(series) { settings.series = max(settings.series, min(rate / 10, 1_000_000)) }
             settings.intervalMs = max(1, Int64(settings.series) * 1000 / Int64(rate))
         }
         settings.durationMs = try arguments.durationMs(duration) ?? (isFiles ? 3_600_000 : nil)

@@ -201,7 +201,7 @@ final class JobDoctor {
         let name = sample.source.name
         let bad = sample.bad.filter { $0.record.reason != .futureTimestamp }
         let read = "\(Plural.of(sample.records, "sampled record")) of \(name)"
-        let first = bad.first.map {
+        let first = bad.min { ($0.partition, $0.record.offset) < ($1.partition, $1.record.offset) }.map {
             "\($0.partition)@\($0.record.offset): \($0.record.reason.rawValue): \($0.record.detail)"
         }
         guard sample.samples > 0 || sample.future > 0 else {

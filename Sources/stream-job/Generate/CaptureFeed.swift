@@ -59,16 +59,22 @@ struct CaptureFeed {
                 }
             }
             guard !stop.isRequested else { return false }
-            guard parts.timestampMs != nil else {
+            guard line.first != UInt8(ascii: "#") else {
                 // Types and comments concern every partition.
                 for partition in buffers.indices {
                     buffers[partition].append(contentsOf: line)
                     buffers[partition].append(0x0A)
                 }
+                // Behind `# EOF` nothing is read of a message.
+                if line.elementsEqual("# EOF".utf8) { try flush() }
                 return true
             }
             let partition = Int(parts.keyHash(in: line) % UInt64(partitions))
-            parts.append(line, at: (parts.timestampMs ?? 0) + shiftMs, format, to: &buffers[partition])
+            if let ms = parts.timestampMs {
+                parts.append(line, at: ms + shiftMs, format, to: &buffers[partition])
+            } else {
+                buffers[partition].append(contentsOf: line)
+            }
             buffers[partition].append(0x0A)
             samples += 1
             if buffers[partition].count >= Self.messageBytes { try flush() }

@@ -118,6 +118,39 @@ import Testing
         #expect(summary["future"]?.number == 0)
     }
 
+    /// What was generated into a file arrives whole when it is fed, in every format.
+    @Test(arguments: ["prometheus", "openmetrics", "sample-json"])
+    func whatWasGeneratedIsFedWhole(_ format: String) throws {
+        let scratch = try Scratch()
+        let broker = EmbeddedBroker()
+        let brokers = "127.0.0.1:\(try broker.start())"
+        defer { broker.stop() }
+        let made = try BuiltProgram.run(
+            ["generate", "--output", scratch.file("g"), "--format", format, "--series", "70", "--duration", "5m"],
+            in: scratch)
+        #expect(made.errors.contains("1,400 samples"), "\(made.errors)")
+        let name = try #require(try PosixFileSystem().list(scratch.file("g/metrics")).first)
+        let fed = try BuiltProgram.run(
+            [
+                "generate", "--brokers", brokers, "--partitions", "3", "--format", format, "--speed", "max",
+                "--from-file", scratch.file("g/metrics/\(name)"),
+            ], in: scratch)
+        #expect(fed.code == 0, "\(fed.errors)")
+        #expect(fed.errors.contains("1,400 samples"), "\(fed.errors)")
+        let job = try scratch.write(
+            """
+            name: fed
+            kafka: {brokers: "\(brokers)"}
+            sources: {metrics: {kafka: {topics: [metrics]}, format: \(format)}}
+            queries:
+              - {name: q, window: {size: 1m}, aggregates: {n: count()}, sinks: [{console: {}}]}
+            """, to: "job.yaml")
+        let read = try BuiltProgram.run(["run", job, "--available-now", "--summary", "json"], in: scratch)
+        let summary = try JSON(try #require(read.output.split(separator: "\n").last))
+        #expect(summary["samples"]?.number == 1400)
+        #expect(summary["badRecords"]?.number == 0)
+    }
+
     @Test(arguments: [
         (["--output", "x", "--topic", "t"], "`--topic` and `--output` exclude each other"),
         (["--rate", "100", "--interval", "1s", "--output", "x"], "exclude each other"),
