@@ -21,9 +21,9 @@ final class InputEvaluator {
 
     private var inputs: [Input]
     private let logs: [Input]
-    private let scratchGroups = UnsafeMutablePointer<UInt32>.allocate(capacity: RowBuffer.capacity)
-    private let scratchValues = UnsafeMutablePointer<Double>.allocate(capacity: RowBuffer.capacity)
-    private let scratchTimes = UnsafeMutablePointer<Int64>.allocate(capacity: RowBuffer.capacity)
+    private let scratchGroups: UnsafeMutablePointer<UInt32>
+    private let scratchValues: UnsafeMutablePointer<Double>
+    private let scratchTimes: UnsafeMutablePointer<Int64>
 
     init(plan: QueryPlan, partition: PartitionID, series: SeriesDictionary) {
         let context = RowContext(plan: plan, partition: partition)
@@ -45,6 +45,11 @@ final class InputEvaluator {
                 argument: log.argument, evaluator: evaluator(log.argument),
                 filter: log.filter.map { RowEvaluator($0, series: series, context: context) }, states: [])
         }
+        // Plain inputs read the rows where they are; many waiting partitions then hold nothing here.
+        let needed = inputs.allSatisfy(\.isPlain) && logs.isEmpty ? 1 : RowBuffer.capacity
+        scratchGroups = .allocate(capacity: needed)
+        scratchValues = .allocate(capacity: needed)
+        scratchTimes = .allocate(capacity: needed)
     }
 
     deinit {

@@ -32,7 +32,7 @@ public final class PaneWindows: WindowOperator {
     private var nextFreezeMs = Int64.min
 
     private var rowGroups: UnsafeMutablePointer<UInt32>
-    private var rowGroupCapacity = 4096
+    private var rowGroupCapacity = 64
     private var slotOfGroup: [Int32] = []
 
     /// Windows of `plan` over one partition.

@@ -39,7 +39,7 @@ public final class PartitionTask {
 
     private var decoder: (any RecordDecoder)?
     private var isRetired = false
-    private var batch = SampleBatch(capacity: 8192)
+    private var batch = SampleBatch(capacity: 64)
     private let options: TaskOptions
     private var badRecords: [BadRecord] = []
     private var lastSweepMs = Int64.min
@@ -97,6 +97,12 @@ public final class PartitionTask {
         flush()
         // Thirty daily files are thirty tasks: those that have ended need no room for samples.
         if hasEnded { batch = SampleBatch(capacity: 16) }
+    }
+
+    /// Gives back memory while the partition waits for slower ones: its reader's buffers and the room for samples.
+    func hibernate() {
+        reader.hibernate()
+        if batch.count == 0, batch.roomForSamples > 64 { batch = SampleBatch(capacity: 64) }
     }
 
     /// Frees what an ended partition no longer needs, once every window of it has been taken: its series, groups and

@@ -51,7 +51,7 @@ extension JobExecution {
             // The first slice is only to learn where each partition begins: with thirty files that follow each other, a
             // large one of each would wait in memory for the first file to end.
             try slice(ready, bytes: isFirst ? min(options.sliceBytes, 4096) : options.sliceBytes)
-            if isFirst { for entry in ready { entry.task.reader.hibernate() } }
+            if isFirst { for entry in ready { entry.task.hibernate() } }
             for source in sources { source.advanceWatermark() }
             try emit(trigger: false)
             try commitIfDue()
@@ -91,7 +91,7 @@ extension JobExecution {
             for task in live {
                 guard let watermark = task.watermarkMs, let newest = task.maxTimestampMs else { continue }
                 if watermark - slowest > maxAhead {
-                    task.reader.hibernate()
+                    task.hibernate()
                 } else if paceLimit.map({ newest <= $0 }) ?? true {
                     ready.append((source, task))
                 }

@@ -61,6 +61,9 @@ public final class SampleBatch {
         values.deallocate()
     }
 
+    /// How many samples fit before memory grows.
+    public var roomForSamples: Int { capacity }
+
     /// Forgets all samples, runs and bad records; keeps the memory.
     public func clear() {
         count = 0
