@@ -12,7 +12,7 @@ public struct ExecutionOptions: Sendable {
     public var speed: Double?
     /// Windows that start earlier are computed but not shown (`--from` warms up), ms.
     public var firstWindowStartMs = Int64.min
-    /// How long a run that ends by itself waits for a broker and partitions, ms.
+    /// How long a run that ends by itself waits for a broker, ms; for partitions four times as long.
     public var reachTimeoutMs: Int64 = 30_000
     /// 128 random bits in hexadecimal: the incarnation of SEMANTICS §5.
     public var incarnation = ""

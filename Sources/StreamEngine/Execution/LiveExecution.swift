@@ -191,8 +191,10 @@ extension JobExecution {
         }
         let sinceNs = live.stuckSinceNs ?? clock.monotonicNs()
         live.stuckSinceNs = sinceNs
-        guard clock.monotonicNs() - sinceNs > options.reachTimeoutMs * 1_000_000 else { return }
-        let limit = DurationText.compact(options.reachTimeoutMs)
+        // A group gives out nothing while it waits for a member that was killed: up to its session's end, 45 s by default.
+        let limitMs = options.reachTimeoutMs * (live.isReachable ? 4 : 1)
+        guard clock.monotonicNs() - sinceNs > limitMs * 1_000_000 else { return }
+        let limit = DurationText.compact(limitMs)
         throw JobFailure(
             live.isReachable
                 ? "\(source.description): no partition to read for \(limit); do the topics exist, and is the group free?"

@@ -25,7 +25,7 @@ extension Command {
 
 /// What `run` does.
 private enum LiveRun {
-    static let once = Flag.option("--once", "one epoch, then the end")
+    static let once = Flag.option("--once", "what is there now as one epoch, then the end")
     static let availableNow = Flag.option("--available-now", "what is there now, then the end; open windows stay open")
     static let group = Flag.valued("--group", "NAME", "another consumer group than the job's")
     static let workers = Flag.valued("--workers", "N", "data-plane threads (one a core)")

@@ -65,6 +65,14 @@ import Testing
         }
     }
 
+    @Test func aBoundedRunGivesUpOnATopicThatIsNotThere() async throws {
+        try await LiveBroker.with([LiveBroker.Topic("other")]) { live in
+            let job = try LiveJob(Self.job, brokers: live.brokers, end: .availableNow, reachTimeoutMs: 50)
+            let error = #expect(throws: JobFailure.self) { try job.end() }
+            #expect(error.map { "\($0)" }?.contains("no partition to read for 200ms; do the topics exist") == true)
+        }
+    }
+
     @Test func aTopicThatDoesNotExistIsSaidAndPickedUpWhenItAppears() async throws {
         try await LiveBroker.with([LiveBroker.Topic("other")]) { live in
             let text = Self.job.split(separator: "[metrics]").joined(separator: "[metrics], startingOffsets: latest")
