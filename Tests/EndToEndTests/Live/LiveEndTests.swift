@@ -99,7 +99,7 @@ import Testing
             let job = try LiveJob(text, brokers: live.brokers, output: .asInJob)
             try job.wait("a row") { _ in ((try? live.read("out"))?[0].count ?? 0) >= 1 }
             live.broker.crash()
-            try job.wait("the broker is missed") { $0.log.contains { $0.contains("no broker answers") } }
+            try job.wait("the broker is missed") { $0.log.contains { $0.contains("cannot be reached") } }
             try live.broker.start()
             try job.wait("it answers again") { $0.log.contains { $0.contains("answers again") } }
             try live.send("metrics", 0, Samples.lines("a", [12, 13, 21]))
