@@ -61,7 +61,9 @@ public struct RowContext: Sendable {
             return .number(Double(batch.timestamps[row]))
         case (.samples, SampleScope.Slot.offset): return .number(Double(batch.position(of: row).offset))
         case (.events, EventScope.Slot.message):
-            return row < batch.messages.count ? .text(batch.messages[row]) : .null
+            // An event without a message: null, as any text that is missing.
+            guard row < batch.messages.count, !batch.messages[row].isEmpty else { return .null }
+            return .text(batch.messages[row])
         default:
             guard let labels = series.labels(of: batch.series[row]) else { return .null }
             return seriesValue(slot, labels)

@@ -60,6 +60,10 @@ private enum LiveRun {
         _ console: Console
     ) throws -> Int32 {
         let job = try CompiledJob(definition, registries: .standard)
+        announce(definition, console)
+        let status = StatusLine(console)
+        let reach = ClusterReach(definition: definition, stop: stop, clock: SystemClock()) { status.log($0) }
+        guard try reach.wait() else { return Signals.exitCode ?? ExitCode.done }
         let sinks = JobSinks(definition, registries: .standard)
         let outputs = try sinks.makeOutputs(job)
         var options = options
@@ -68,8 +72,6 @@ private enum LiveRun {
             job: job, outputs: outputs, options: options, clock: SystemClock(),
             makeOperator: { PaneWindows(plan: $0, partition: $1, series: $2) })
         let source = try KafkaSources.live(definition, log: { Console.logKafka($0) })
-        announce(definition, console)
-        let status = StatusLine(console)
         execution.onProgress = { status.show($0) }
         let summary = try execution.run(source, end: definition.liveEnd, stop: stop) { status.log($0) }
         status.finish()

@@ -16,6 +16,7 @@ enum SummaryText {
                 summary.closedByEnd == 1 ? "1 window was" : "\(FigureText.count(summary.closedByEnd)) windows were"
             text += "  note     \(windows) closed by the end of input (--keep-open leaves them out)\n"
         }
+        for note in nothingCameOut(summary) { text += "  note     \(note)\n" }
         text += "  memory   peak \(FigureText.bytes(summary.peakRSSBytes))\n"
         let outputs = summary.outputs.compactMap { output in
             output.written.map {
@@ -24,6 +25,22 @@ enum SummaryText {
         }
         if !outputs.isEmpty { text += "  output   \(outputs.joined(separator: "\n           "))\n" }
         return text
+    }
+
+    /// Why there may be no rows where a person expects some: nothing to read, nothing that parsed, nothing selected.
+    private static func nothingCameOut(_ summary: JobSummary) -> [String] {
+        guard summary.records > 0 else { return ["no records were read: there is nothing in the input"] }
+        var notes: [String] = []
+        let unread = summary.partitions.filter { $0.ledger.samples == 0 && $0.ledger.bad > 0 }
+        if let first = unread.first {
+            let others = unread.count > 1 ? " and \(FigureText.count(unread.count - 1)) more" : ""
+            notes.append(
+                "nothing of \(first.id)\(others) could be read: is the source's `format` right? see the dead letters")
+        }
+        for query in summary.queries where query.ledger.decoded > 0 && query.ledger.filtered == query.ledger.decoded {
+            notes.append("query \(query.name): no sample passed its `select` and `where`")
+        }
+        return notes
     }
 
     private static func ledger(_ query: JobSummary.Query, many: Bool) -> String {

@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import StreamEngine
 import Testing
 
 /// What goes wrong around a replay: each time an exit code, and a message a person can act on; never a crash.
@@ -59,6 +60,56 @@ import Testing
         let summary = try JSON(try #require(result.output.split(separator: "\n").last))
         #expect(summary["samples"] == .number(0))
         #expect(summary["rows"] == .number(0))
+        #expect(result.errors.contains("no records were read"), "\(result.errors)")
+    }
+
+    @Test func aSelectorThatNothingMatchesIsNamed() throws {
+        let setting = try Setting()
+        let result = try setting.replay(setting.samples(10), options: ["--set", "queries.q.select=other"])
+        #expect(result.code == 0, "\(result.errors)")
+        #expect(result.errors.contains("query q: no sample passed"), "\(result.errors)")
+    }
+
+    @Test func aFileInAnotherFormatIsNamed() throws {
+        let setting = try Setting()
+        let result = try setting.replay(setting.samples(10), options: ["--set", "sources.metrics.format=sample-json"])
+        #expect(result.code == 0, "\(result.errors)")
+        #expect(result.errors.contains("nothing of metrics/0 could be read"), "\(result.errors)")
+        #expect(result.errors.contains("`format`"), "\(result.errors)")
+    }
+
+    @Test func everyReasonOfADeadLetterIsDocumented() throws {
+        let page = String(
+            decoding: try PosixFileSystem().readAll("\(BuiltProgram.package)/docs/file-formats.md"), as: UTF8.self)
+        for reason in BadRecordReason.allCases {
+            #expect(page.contains("\n| `\(reason.rawValue)` |"), "docs/file-formats.md lacks \(reason.rawValue)")
+        }
+    }
+
+    @Test func anEventWithoutAMessageHasNone() throws {
+        let scratch = try Scratch()
+        let job = try scratch.write(
+            """
+            name: events
+            sources:
+              changes: {kafka: {topics: [changes]}, format: event-json}
+            queries:
+              - name: q
+                window: {size: 1m}
+                groupBy: [type]
+                aggregates: {n: count(), told: count(message), newest: last(message)}
+                sinks: [{jsonl: {path: rows}}]
+            """, to: "job.yaml")
+        let input = try scratch.write(
+            """
+            {"timestamp":"2026-01-01T00:00:00Z","type":"A"}
+            {"timestamp":"2026-01-01T00:00:01Z","type":"B","message":"first"}
+            {"timestamp":"2026-01-01T00:00:02Z","type":"B","message":""}
+            """, to: "events.json")
+        let replay = try Replay(job, inputs: [("changes", input)], in: scratch)
+        let rows = try JSON.lines(replay.text("rows"))
+        #expect(rows.map { $0["told"] } == [.number(0), .number(1)])
+        #expect(rows.map { $0["newest"] } == [.null, .text("first")])
     }
 
     @Test func aBinaryFileIsBadRecordsThatAreKept() throws {

@@ -77,11 +77,12 @@ import Testing
         }
     }
 
-    @Test func anUnreachableBrokerIsSaidOnceAndTriedOnUntilStopped() async throws {
+    @Test(arguments: [[], ["--set", "queries.q.sinks=[{kafka: {topic: rows}}]"]])
+    func anUnreachableBrokerIsSaidOnceAndTriedOnUntilStopped(_ options: [String]) async throws {
         try await onOwnThread {
             let scratch = try Scratch()
             let program = try BuiltProgram.start(
-                BuiltProgram.path, ["run", try Self.write(scratch, "127.0.0.1:1")], in: scratch)
+                BuiltProgram.path, ["run", try Self.write(scratch, "127.0.0.1:1")] + options, in: scratch)
             try waitFor("the message") { try program.errors().contains("cannot be reached") ? () : nil }
             program.signal(SIGTERM)
             let result = try program.result()
