@@ -86,7 +86,10 @@ final class RemoteWriteDecoder: RecordDecoder {
         _ context: RecordContext, _ series: SeriesDictionary, _ batch: SampleBatch
     ) throws(DecodeFault) {
         var place = 0
-        for one in found {
+        let generation = series.generation
+        for var one in found {
+            // A new series of this message may have made old ones be forgotten: what was found then may mean others now.
+            if series.generation != generation { one.known = nil }
             do throws(DecodeFault) {
                 let labels = one.known == nil ? try readLabels(one) : nil
                 try takeSamples(one, labels, &place, context, series, batch)

@@ -8,6 +8,8 @@ import StreamEngine
 /// batch is cut makes no difference.
 public final class PaneWindows: WindowOperator {
     private static let filtered = UInt32.max
+    /// Panes that rows are gathered for at one time; each needs a buffer.
+    private static let maxActivePanes = 64
 
     public private(set) var ledger = QueryLedger()
     public private(set) var frozenThrough: Int64?
@@ -57,6 +59,8 @@ public final class PaneWindows: WindowOperator {
 
     public func forget(series: [UInt32]) {
         groups.forget(series: series)
+        // Windows that never close keep what they hold for ever.
+        guard !plan.neverCloses, !series.isEmpty || plan.keysDifferByRow else { return }
         // A group may go only when no window holds it. Windows waiting to be taken do; open panes are younger than the
         // horizon of forgetting, which is at least a window and its lateness.
         if frozen.isEmpty { groups.recycle(keeping: panes.values.lazy.flatMap { $0.groups }) }
@@ -133,7 +137,7 @@ public final class PaneWindows: WindowOperator {
                     if time < low || time >= high {
                         pane = openPane(for: time)
                         if let pane {
-                            buffer = lend(to: pane)
+                            buffer = lend(to: pane, batch)
                             low = pane.startMs
                             high = pane.endMs
                             isPartlyLate = window.oldestWindow(ofPane: pane.index) <= frozenThrough ?? .min
@@ -174,9 +178,20 @@ public final class PaneWindows: WindowOperator {
             index: index, window: window, columns: plan.states.map { $0.kind.make() },
             logs: plan.logs.map { _ in SampleLog() })
         panes[index] = pane
-        let place = paneOrder.lastIndex { $0 < index }.map { $0 + 1 } ?? 0
-        paneOrder.insert(index, at: place)
+        paneOrder.insert(index, at: firstPlace(ofPane: index))
         return pane
+    }
+
+    /// How many open panes lie before `index`. O(log panes).
+    private func firstPlace(ofPane index: Int64) -> Int {
+        guard let last = paneOrder.last, last >= index else { return paneOrder.count }
+        var low = 0
+        var high = paneOrder.count - 1
+        while low < high {
+            let middle = (low + high) / 2
+            if paneOrder[middle] < index { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     private func noteLate(_ batch: SampleBatch, row: Int, maxTimestampMs: Int64) {
@@ -191,13 +206,18 @@ public final class PaneWindows: WindowOperator {
             LateSample(
                 offset: position.offset, line: position.line, timestampMs: time, value: batch.values[row],
                 labels: groups.labels(ofSeries: batch.series[row]), windowEndMs: end,
-                latenessMs: max(0, maxTimestampMs - plan.delayMs - end - plan.latenessMs)))
+                latenessMs: max(0, EventTime.difference(maxTimestampMs - plan.delayMs, end + plan.latenessMs))))
     }
 
     // MARK: Rows into panes
 
-    private func lend(to pane: Pane) -> RowBuffer {
+    private func lend(to pane: Pane, _ batch: SampleBatch) -> RowBuffer {
         if let buffer = pane.pending { return buffer }
+        // With windows of milliseconds every row may have a pane of its own.
+        if activePanes.count == PaneWindows.maxActivePanes {
+            flushActivePanes(batch)
+            releaseActivePanes()
+        }
         let buffer = spareBuffers.popLast() ?? RowBuffer()
         pane.pending = buffer
         activePanes.append(pane)
@@ -247,24 +267,20 @@ public final class PaneWindows: WindowOperator {
             next = candidate + 1
         }
         frozenThrough = newest
-        while let first = paneOrder.first, let pane = panes[first], pane.newestWindow <= newest {
-            panes[first] = nil
-            paneOrder.removeFirst()
+        var done = 0
+        while done < paneOrder.count, let pane = panes[paneOrder[done]], pane.newestWindow <= newest {
+            panes[paneOrder[done]] = nil
+            done += 1
         }
+        paneOrder.removeFirst(done)
     }
 
     /// The oldest window not before `first` that overlaps an open pane.
     private func oldestWindowWithData(from first: Int64) -> Int64? {
-        var best: Int64?
-        for index in paneOrder {
-            let newest = window.newestWindow(ofPane: index)
-            guard newest >= first else { continue }
-            let oldest = max(first, window.oldestWindow(ofPane: index))
-            best = min(best ?? oldest, oldest)
-            // Panes are in order, so no later one has an older window.
-            break
-        }
-        return best
+        // Panes are in order, so the first that is young enough has the oldest window.
+        let place = first == .min ? 0 : firstPlace(ofPane: window.panes(of: first).lowerBound)
+        guard place < paneOrder.count else { return nil }
+        return max(first, window.oldestWindow(ofPane: paneOrder[place]))
     }
 
     public func takeFrozen() -> [WindowPartial] {
@@ -305,7 +321,8 @@ public final class PaneWindows: WindowOperator {
     /// One window's contribution: its panes merged in time order.
     private func partial(of number: Int64, closing: Bool) -> WindowPartial {
         let range = window.panes(of: number)
-        let open = paneOrder.filter { range.contains($0) }.compactMap { panes[$0] }
+        let places = firstPlace(ofPane: range.lowerBound)..<firstPlace(ofPane: range.upperBound)
+        let open = paneOrder[places].compactMap { panes[$0] }
         let logs = (0..<plan.logs.count).map { log in open.map { ($0.logs[log], $0.logs[log].count) } }
         var changed: [UInt32] = []
         if plan.tracksChanges {

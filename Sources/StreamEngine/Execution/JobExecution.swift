@@ -43,6 +43,7 @@ public final class JobExecution {
     private(set) var epoch = 0
     private var lastTriggerNs: Int64
     private var dirty = false
+    private var isReleased = false
     private var lastWork = TriggerWork()
     /// What a live run knows beside its sources' state.
     var live = LiveRunState()
@@ -133,7 +134,7 @@ public final class JobExecution {
         let clockLimit = isLive ? clock.wallMs() + skew : .max
         return { record in
             guard record.timestampIsLogAppend, let stamped = record.timestampMs else { return clockLimit }
-            return stamped + skew
+            return EventTime.difference(stamped, -skew)
         }
     }
 
@@ -295,9 +296,16 @@ public final class JobExecution {
 
     /// Closes every sink and frees the threads.
     func close() throws {
+        release()
+        for sink in outputs.all { try sink.close() }
+    }
+
+    /// Frees threads and readers, once; what no epoch has decided is left unpublished.
+    func release() {
+        guard !isReleased else { return }
+        isReleased = true
         pool.stop()
         for source in sources { for task in source.tasks { task.reader.close() } }
-        for sink in outputs.all { try sink.close() }
     }
 
     /// The balance so far.

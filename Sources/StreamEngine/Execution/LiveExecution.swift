@@ -149,7 +149,7 @@ extension JobExecution {
             let slowest = open.filter { !source.isIdle($0.id) }.compactMap(\.watermarkMs).min()
             return open.filter { task in
                 guard let slowest, let watermark = task.watermarkMs else { return true }
-                return watermark - slowest <= maxAhead
+                return EventTime.difference(watermark, slowest) <= maxAhead
             }.map { (source, $0) }
         }
     }

@@ -65,4 +65,17 @@ struct OrderedDirectory<Key: Hashable & Comparable> {
         ranks = []
         return newIndex
     }
+
+    /// Replaces every key by `change`; those it gives nil for go. Gives the new index of each old one, as `forget`.
+    mutating func rekey(_ change: (Key) -> Key?) -> [UInt32] {
+        var changed = OrderedDirectory<Key>()
+        var newIndex = [UInt32](repeating: .max, count: keys.count)
+        for index in keys.indices {
+            guard let key = change(keys[index]) else { continue }
+            newIndex[index] = changed.index(of: key)
+            changed.touch([newIndex[index]], endMs: lastUsedMs[index])
+        }
+        self = changed
+        return newIndex
+    }
 }

@@ -43,6 +43,10 @@ public final class PartitionTask {
     private let options: TaskOptions
     private var badRecords: [BadRecord] = []
     private var lastSweepMs = Int64.min
+    /// What the dictionary held when it was found full last, nothing of it old enough to go.
+    private var quiet: (insertions: Int, oldestSeenMs: Int64)?
+    /// Rows of the batch looked at while the dictionary is full, and the newest time among them.
+    private var peeked = (rows: 0, newestMs: Int64.min)
 
     /// Rows gathered before the operators are called.
     private static let rowsPerCall = 4096
@@ -134,6 +138,7 @@ public final class PartitionTask {
         ledger.decoded += batch.count - batch.staleCount
         if !batch.bad.isEmpty { noteBad() }
         batch.clear()
+        peeked = (0, .min)
     }
 
     private func noteSeen() {
@@ -166,23 +171,37 @@ public final class PartitionTask {
     private func sweepIfDue() {
         guard let watermarkMs else { return }
         if lastSweepMs == .min { lastSweepMs = watermarkMs }
-        guard watermarkMs - lastSweepMs >= options.keyTTLMs / 8 else { return }
+        guard EventTime.difference(watermarkMs, lastSweepMs) >= options.keyTTLMs / 8 else { return }
         sweep(watermarkMs)
     }
 
     private func sweep(_ watermarkMs: Int64) {
         lastSweepMs = watermarkMs
-        let gone = series.forget(lastSeenBefore: watermarkMs - options.keyTTLMs)
-        guard !gone.isEmpty else { return }
+        let gone = series.forget(lastSeenBefore: EventTime.difference(watermarkMs, options.keyTTLMs))
+        // Also when no series is gone: groups that differ by row come and go by themselves.
         for op in operators { op.forget(series: gone) }
     }
 
     /// The dictionary is full: what is decoded so far is processed, and what is old enough at this very record is
     /// forgotten, so that which series are dropped depends on the partition's record order alone.
+    ///
+    /// A producer may send refused series without end, so this looks further only when something can have changed: a
+    /// series was added, or the watermark passed the oldest series' time.
     private func makeRoom() {
+        let horizonMs = horizonAtLastSample()
+        if let quiet, quiet.insertions == series.insertions, horizonMs <= quiet.oldestSeenMs { return }
         let run = batch.runs.last
         flush()
         if let run { batch.beginRun(offset: run.offset, linesAreRecords: run.linesAreRecords) }
         if let watermarkMs { sweep(watermarkMs) }
+        quiet = (series.insertions, series.oldestSeenMs)
+    }
+
+    /// Up to which time series are forgotten at the last sample decoded. Looks at each sample once.
+    private func horizonAtLastSample() -> Int64 {
+        for row in peeked.rows..<batch.count { peeked.newestMs = max(peeked.newestMs, batch.timestamps[row]) }
+        peeked.rows = batch.count
+        let newest = max(peeked.newestMs, maxTimestampMs ?? .min)
+        return EventTime.difference(EventTime.difference(newest, options.delayMs), options.keyTTLMs)
     }
 }

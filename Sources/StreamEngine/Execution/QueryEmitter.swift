@@ -12,12 +12,9 @@ final class QueryEmitter {
     private let keyColumns: KeyColumns
     private var keys = OrderedDirectory<GroupKey>()
     private var series = OrderedDirectory<GroupedSeries>()
-    /// Contributions not emitted yet, by window; each list in task order.
+    /// Contributions not emitted yet, by window; each list in partition order.
     private var pending: [Int64: [Contribution]] = [:]
     private var maps: [PartitionID: LocalMap] = [:]
-    /// Each partition's place in the order of SEMANTICS §4, partitions that were given back included: what they froze may
-    /// still wait here.
-    private var places: [PartitionID: Int] = [:]
     /// Which partition holds each key, for partition-local queries.
     private var owners: [UInt32: PartitionID] = [:]
     /// The newest window emitted for good.
@@ -45,7 +42,6 @@ final class QueryEmitter {
 
     /// Takes what the operators froze; they stand in partition order.
     func collect(_ operators: [(id: PartitionID, windows: any WindowOperator)]) throws(SplitKeyError) {
-        orderPlaces(operators)
         for op in operators {
             for partial in op.windows.takeFrozen() {
                 let taken = try contribution(partial, of: op.windows, id: op.id)
@@ -54,25 +50,9 @@ final class QueryEmitter {
         }
     }
 
-    /// Gives new partitions their place; those that wait move along.
-    private func orderPlaces(_ operators: [(id: PartitionID, windows: any WindowOperator)]) {
-        guard operators.contains(where: { places[$0.id] == nil }) else { return }
-        let old = places.sorted { $0.value < $1.value }.map(\.key)
-        let all = Set(places.keys).union(operators.map(\.id)).sorted()
-        places = Dictionary(uniqueKeysWithValues: all.enumerated().map { ($1, $0) })
-        let moved = old.map { places[$0] ?? 0 }
-        pending = pending.mapValues { list in
-            list.map { waiting in
-                var waiting = waiting
-                waiting.task = moved[waiting.task]
-                return waiting
-            }
-        }
-    }
-
     private func insert(_ new: Contribution, into windows: inout [Int64: [Contribution]]) {
         var list = windows[new.partial.window] ?? []
-        list.insert(new, at: list.firstIndex { $0.task > new.task } ?? list.count)
+        list.insert(new, at: list.firstIndex { new.id < $0.id } ?? list.count)
         windows[new.partial.window] = list
     }
 
@@ -104,7 +84,7 @@ final class QueryEmitter {
                 owners[key] = id
             }
         }
-        return Contribution(task: places[id] ?? 0, partial: partial, keys: groupKeys, logs: logs)
+        return Contribution(id: id, partial: partial, keys: groupKeys, logs: logs)
     }
 
     private func key(of group: UInt32, _ op: any WindowOperator, _ map: inout LocalMap) -> UInt32 {
@@ -176,7 +156,6 @@ final class QueryEmitter {
                 note(contribution, &changed[window, default: []])
             }
         }
-        orderPlaces(operators)
         for op in operators {
             // A window with changes in one partition needs what the others hold for it too.
             for partial in op.windows.snapshotOpen(all: true) {
@@ -237,13 +216,14 @@ final class QueryEmitter {
 
     /// Keys and series unseen for `keyTTL` leave the directories, so that months of churn run in flat memory.
     private func forgetOldKeys() {
-        guard let emittedThrough, pending.isEmpty else { return }
+        guard let emittedThrough else { return }
         let now = plan.window.endMs(emittedThrough)
-        guard lastForgottenMs == .min || now - lastForgottenMs >= plan.keyTTLMs / 4 else { return }
+        guard lastForgottenMs == .min || EventTime.difference(now, lastForgottenMs) >= plan.keyTTLMs / 4 else { return }
         lastForgottenMs = now
-        let horizon = now - plan.keyTTLMs
+        // What waits for a slower partition was used in windows younger than this.
+        let horizon = EventTime.difference(now, plan.keyTTLMs)
         let movedKeys = keys.forget(before: horizon)
-        let movedSeries = series.forget(before: horizon)
+        var movedSeries = series.forget(before: horizon)
         guard movedKeys != nil || movedSeries != nil else { return }
         maps = [:]
         if let movedKeys {
@@ -251,8 +231,16 @@ final class QueryEmitter {
             var kept: [UInt32: PartitionID] = [:]
             for (key, owner) in owners where movedKeys[Int(key)] != .max { kept[movedKeys[Int(key)]] = owner }
             owners = kept
-            // Series know their group by its old index.
-            series = OrderedDirectory()
+            // Series know their group by its index.
+            let moved = series.rekey { old in
+                let key = movedKeys[Int(old.key)]
+                return key == .max ? nil : GroupedSeries(labels: old.labels, key: key)
+            }
+            movedSeries = movedSeries.map { $0.map { $0 == .max ? .max : moved[Int($0)] } } ?? moved
+        }
+        for window in Array(pending.keys) {
+            guard let list = pending.removeValue(forKey: window) else { continue }
+            pending[window] = list.map { $0.moved(keys: movedKeys, series: movedSeries) }
         }
     }
 }

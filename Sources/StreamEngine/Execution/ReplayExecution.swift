@@ -33,6 +33,18 @@ extension JobExecution {
         _ partitions: [(source: String, readers: [any PartitionReader])], stop: StopRequest,
         progress: (ReplayProgress) -> Void
     ) throws -> JobSummary {
+        do {
+            return try replayToEnd(partitions, stop: stop, progress: progress)
+        } catch {
+            release()
+            throw error
+        }
+    }
+
+    private func replayToEnd(
+        _ partitions: [(source: String, readers: [any PartitionReader])], stop: StopRequest,
+        progress: (ReplayProgress) -> Void
+    ) throws -> JobSummary {
         for (name, readers) in partitions {
             guard let source = sources.first(where: { $0.definition.name == name }) else { continue }
             try add(readers, to: source)
@@ -90,7 +102,7 @@ extension JobExecution {
             guard let slowest = live.compactMap(\.watermarkMs).min() else { continue }
             for task in live {
                 guard let watermark = task.watermarkMs, let newest = task.maxTimestampMs else { continue }
-                if watermark - slowest > maxAhead {
+                if EventTime.difference(watermark, slowest) > maxAhead {
                     task.hibernate()
                 } else if paceLimit.map({ newest <= $0 }) ?? true {
                     ready.append((source, task))
@@ -132,6 +144,6 @@ private struct Pace {
         let origin = self.origin ?? (newestMs, nowNs)
         self.origin = origin
         let passedMs = Double(nowNs - origin.wallNs) / 1e6 * speed
-        return passedMs < 1e15 ? origin.eventMs + Int64(passedMs) : .max
+        return passedMs < 1e15 ? EventTime.difference(origin.eventMs, -Int64(passedMs)) : .max
     }
 }

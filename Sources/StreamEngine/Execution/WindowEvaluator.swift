@@ -1,7 +1,6 @@
 /// One partition's contribution to a window, in terms of the coordinator's directories.
 struct Contribution {
-    /// The partition's place among those of the source.
-    var task: Int
+    let id: PartitionID
     let partial: WindowPartial
     /// The key of each of `partial.groups`.
     var keys: [UInt32]
@@ -9,6 +8,20 @@ struct Contribution {
     var logs: [[PaneSamples]]
     /// Whether no trigger has seen it yet (update mode).
     var isNew = true
+
+    /// The same after the directories moved their indices; nil where one did not.
+    func moved(keys newKeys: [UInt32]?, series newSeries: [UInt32]?) -> Contribution {
+        var copy = self
+        if let newKeys { copy.keys = keys.map { newKeys[Int($0)] } }
+        if let newSeries {
+            for log in copy.logs.indices {
+                for pane in copy.logs[log].indices {
+                    copy.logs[log][pane].series = logs[log][pane].series.map { newSeries[Int($0)] }
+                }
+            }
+        }
+        return copy
+    }
 
     /// The same, seen by a trigger.
     var markedOld: Contribution {
@@ -64,16 +77,7 @@ final class WindowEvaluator {
     func merge(_ contributions: [Contribution], ranks: [UInt32], only: Set<UInt32>?) -> MergedWindow {
         if contributions.count == 1, let single = contributions.first {
             // Nothing to merge: read the partial's columns where they are.
-            var rows = single.keys.indices.map { row in
-                (
-                    key: single.keys[row],
-                    position: single.partial.indexedByGroup ? single.partial.groups[row] : UInt32(row)
-                )
-            }
-            if let only { rows.removeAll { !only.contains($0.key) } }
-            rows.sort { ranks[Int($0.key)] < ranks[Int($1.key)] }
-            return MergedWindow(
-                columns: single.partial.columns, positions: rows.map(\.position), keys: rows.map(\.key))
+            return inKeyOrder(single, ranks: ranks, only: only)
         }
         if slotOfKey.count < ranks.count {
             slotOfKey.append(contentsOf: repeatElement(-1, count: ranks.count - slotOfKey.count))
@@ -195,8 +199,8 @@ final class WindowEvaluator {
     ) {
         _ = series.currentRanks()
         walk.begin(seriesCount: series.keys.count)
-        for contribution in contributions {
-            for part in contribution.logs[log] { walk.add(part, task: contribution.task) }
+        for (place, contribution) in contributions.enumerated() {
+            for part in contribution.logs[log] { walk.add(part, task: place) }
         }
         let start = plan.window.startMs(number)
         let end = plan.window.endMs(number)

@@ -26,7 +26,7 @@ public enum EventTime {
     /// Appends `2026-01-01T00:00:00.000Z`. Years outside 0...9999 are written with sign and as many digits as needed.
     public static func appendRFC3339(_ timestampMs: Int64, to out: inout [UInt8]) {
         appendDateTime(timestampMs, separator: UInt8(ascii: "T"), to: &out)
-        let ms = Int(timestampMs - floorDivide(timestampMs, 1000) * 1000)
+        let ms = millisecond(timestampMs)
         out.append(UInt8(ascii: "."))
         out.append(digit(ms / 100))
         out.append(digit(ms / 10 % 10))
@@ -46,7 +46,7 @@ public enum EventTime {
     public static func consoleText(_ timestampMs: Int64) -> String {
         var out: [UInt8] = []
         appendDateTime(timestampMs, separator: UInt8(ascii: " "), to: &out)
-        let ms = Int(timestampMs - floorDivide(timestampMs, 1000) * 1000)
+        let ms = millisecond(timestampMs)
         if ms != 0 {
             out.append(UInt8(ascii: "."))
             out.append(digit(ms / 100))
@@ -54,6 +54,12 @@ public enum EventTime {
             out.append(digit(ms % 10))
         }
         return String(decoding: out, as: UTF8.self)
+    }
+
+    /// The millisecond within its second; a product with 1000 would leave Int64 near its end.
+    private static func millisecond(_ timestampMs: Int64) -> Int {
+        let rest = Int(timestampMs % 1000)
+        return rest < 0 ? rest + 1000 : rest
     }
 
     private static func digit(_ value: Int) -> UInt8 { UInt8(truncatingIfNeeded: 48 + value) }
@@ -89,6 +95,13 @@ public enum EventTime {
     public static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
         let quotient = value / divisor
         return (value % divisor < 0) ? quotient - 1 : quotient
+    }
+
+    /// `a - b`, held at the ends of Int64: two event times may lie further apart than that.
+    @inlinable
+    public static func difference(_ a: Int64, _ b: Int64) -> Int64 {
+        let (result, overflow) = a.subtractingReportingOverflow(b)
+        return overflow ? (b < 0 ? .max : .min) : result
     }
 
     /// Reads an RFC 3339 date-time with any offset (section 5.6; a blank for `T` and lower case are taken). Fractions

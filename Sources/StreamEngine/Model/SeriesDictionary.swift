@@ -41,6 +41,10 @@ public final class SeriesDictionary {
     public let maxSeries: Int
     /// Indices given to new series since `takeNewIndices`.
     private var newIndices: [UInt32] = []
+    /// How often a series was added.
+    public private(set) var insertions = 0
+    /// How often series were forgotten: indices found before may mean others since.
+    public private(set) var generation = 0
     /// Called when a new series finds no room, before it is refused: the owner may forget old ones.
     public var onFull: (() -> Void)?
     /// The first series that found no room; names the metric that grew.
@@ -198,7 +202,17 @@ public final class SeriesDictionary {
         lastSeenMs[Int(index)] = .min
         indexByLabels[labels] = index
         newIndices.append(index)
+        insertions += 1
         return index
+    }
+
+    /// The time of the series that would be forgotten first; `Int64.max` when there is none. O(series).
+    public var oldestSeenMs: Int64 {
+        var oldest = Int64.max
+        for index in 0..<labelsByIndex.count where labelsByIndex[index] != nil {
+            oldest = min(oldest, lastSeenMs[index])
+        }
+        return oldest
     }
 
     /// Forgets every series whose last sample is older than `horizonMs`, with its spellings. O(series). Returns the
@@ -212,6 +226,7 @@ public final class SeriesDictionary {
             gone.append(UInt32(index))
         }
         guard !gone.isEmpty else { return gone }
+        generation += 1
         freeIndices.append(contentsOf: gone)
         compactSpellings()
         return gone

@@ -39,6 +39,8 @@ final class MemoryReader: PartitionReader {
 
 /// Keeps rows as JSON lines, and which epoch they were published in.
 final class CapturingSink: Sink {
+    /// The call at which it fails, by name.
+    var failsAt: String?
     private var open: [String] = []
     private(set) var published: [String] = []
     private(set) var documents: [String] = []
@@ -49,7 +51,12 @@ final class CapturingSink: Sink {
     var description: String { "memory" }
     var written: (files: Int, bytes: Int64)? { nil }
 
+    private func failIfAsked(_ call: String) throws(SinkError) {
+        if failsAt == call { throw SinkError("the disk is full (at \(call))") }
+    }
+
     func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) {
+        try failIfAsked("write")
         var out = EncodedRows()
         encoder.encode(rows, into: &out)
         for row in 0..<out.count { open.append(String(decoding: out.bytes[out.range(of: row)], as: UTF8.self)) }
@@ -59,15 +66,16 @@ final class CapturingSink: Sink {
         self.documents += documents.documents.map { String(decoding: $0, as: UTF8.self) }
     }
 
-    func prepare(_ epoch: EpochToken) throws(SinkError) {}
+    func prepare(_ epoch: EpochToken) throws(SinkError) { try failIfAsked("prepare") }
 
     func publish(_ epoch: EpochToken) throws(SinkError) {
+        try failIfAsked("publish")
         published += open
         open = []
     }
 
     func discard(_ epoch: EpochToken) { open = [] }
-    func close() throws(SinkError) {}
+    func close() throws(SinkError) { try failIfAsked("close") }
 }
 
 /// What a run gave.
@@ -89,8 +97,35 @@ enum EngineHarness {
         _ definition: JobDefinition, _ partitions: [String], cuts: [[Int]] = [], workers: Int = 1,
         keepOpen: Bool = false
     ) throws -> EngineRun {
+        try replay(definition, inputs: [partitions], cuts: cuts, workers: workers, keepOpen: keepOpen)
+    }
+
+    /// Replays texts: `inputs[s]` are the partitions of source s, each cut by the `cuts` of its place.
+    static func replay(
+        _ definition: JobDefinition, inputs: [[String]], cuts: [[Int]] = [], workers: Int = 1, keepOpen: Bool = false
+    ) throws -> EngineRun {
+        let readers = zip(definition.sources, inputs).map { source, texts in
+            texts.enumerated().map { index, text -> any PartitionReader in
+                MemoryReader(
+                    id: partition(Int32(index), of: source.name), text: text,
+                    cuts: index < cuts.count ? cuts[index] : [1000])
+            }
+        }
+        let sinks = definition.queries.map { CapturingSink(query: $0.name) }
+        return try replay(definition, readers: readers, sinks: sinks, workers: workers, keepOpen: keepOpen)
+    }
+
+    static func partition(_ number: Int32, of source: String) -> PartitionID {
+        PartitionID(source: source, topic: source, partition: number)
+    }
+
+    /// Replays partitions: `readers[s]` are those of source s; `sinks` take the rows of the queries. `stopAfter`: asks for
+    /// a stop after so many slices.
+    static func replay(
+        _ definition: JobDefinition, readers: [[any PartitionReader]], sinks: [CapturingSink], workers: Int = 1,
+        keepOpen: Bool = false, stopAfter: Int? = nil
+    ) throws -> EngineRun {
         let job = try CompiledJob(definition, registries: registries)
-        let sinks = job.queries.map { CapturingSink(query: $0.name) }
         let late = job.queries.map { CapturingSink(query: $0.name) }
         let dead = CapturingSink(query: "")
         let outputs = JobOutputs(
@@ -109,14 +144,14 @@ enum EngineHarness {
         let execution = JobExecution(
             job: job, outputs: outputs, options: options, clock: SystemClock(),
             makeOperator: { PaneWindows(plan: $0, partition: $1, series: $2) })
-        let source = definition.sources[0].name
-        let readers = partitions.enumerated().map { index, text in
-            MemoryReader(
-                id: PartitionID(source: source, topic: source, partition: Int32(index)), text: text,
-                cuts: index < cuts.count ? cuts[index] : [1000])
-        }
+        let stop = StopRequest()
+        var slices = 0
         let summary = try execution.replay(
-            [(source: source, readers: readers)], stop: StopRequest(), progress: { _ in })
+            zip(definition.sources, readers).map { (source: $0.name, readers: $1) }, stop: stop,
+            progress: { _ in
+                slices += 1
+                if slices == stopAfter { stop.request() }
+            })
         return EngineRun(
             rows: sinks.map(\.published), late: late.map(\.documents), deadLetters: dead.documents, summary: summary)
     }
