@@ -34,6 +34,7 @@ let package = Package(
         .executableTarget(
             name: "stream-job",
             dependencies: [
+                "CLinux",
                 "Platform", "StreamEngine", "Operators", "Connectors", "JobFile", "EmbeddedBroker", "Generator",
             ],
             swiftSettings: release),

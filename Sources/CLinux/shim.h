@@ -1,5 +1,6 @@
 // Calls of Linux that Swift's Glibc module does not show.
 #pragma once
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/sendfile.h>
