@@ -62,7 +62,7 @@ extension JobExecution {
             }
             // The first slice is only to learn where each partition begins: with thirty files that follow each other, a
             // large one of each would wait in memory for the first file to end.
-            try slice(ready, bytes: isFirst ? min(options.sliceBytes, 4096) : options.sliceBytes)
+            try slice(ready, bytes: isFirst ? min(options.sliceBytes, 1024) : options.sliceBytes)
             if isFirst { for entry in ready { entry.task.hibernate() } }
             for source in sources { source.advanceWatermark() }
             try emit(trigger: false)
