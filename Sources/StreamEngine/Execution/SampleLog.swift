@@ -1,24 +1,25 @@
 import Platform
 
-/// The samples of one pane that per-series functions need: columns, appended in record order.
+/// The samples of one pane that per-series functions need, appended in record order.
 ///
-/// 20 bytes a sample while open. Append-only, so that a frozen window keeps a prefix of it by its length alone, while
-/// later samples of the pane still come for younger windows.
+/// 20 bytes a sample while it fills, 16 once a window has been evaluated. Append-only, so that a frozen window keeps a prefix
+/// of it by its length alone, while later samples of the pane still come for younger windows.
 public final class SampleLog {
-    /// Local series index of each sample.
-    public private(set) var series: [UInt32] = []
-    public private(set) var timestampsMs: [Int64] = []
-    public private(set) var values: [Double] = []
-    private var sorted: SortedSamples?
+    /// The first samples, by series: what the windows evaluated so far have seen.
+    private var base: SortedSamples?
+    /// The samples after those of `base`, in record order.
+    private var series: [UInt32] = []
+    private var timestampsMs: [Int64] = []
+    private var values: [Double] = []
 
     public init() {}
 
-    /// Samples held.
-    public var count: Int { series.count }
+    /// Samples appended.
+    public var count: Int { (base?.prefix ?? 0) + series.count }
 
     /// Bytes held.
     public var byteCount: Int {
-        series.capacity * 4 + timestampsMs.capacity * 8 + values.capacity * 8 + (sorted?.byteCount ?? 0)
+        series.capacity * 4 + timestampsMs.capacity * 8 + values.capacity * 8 + (base?.byteCount ?? 0)
     }
 
     /// Appends rows in record order.
@@ -26,23 +27,47 @@ public final class SampleLog {
         series newSeries: UnsafeBufferPointer<UInt32>, values newValues: UnsafePointer<Double>,
         timestampsMs newTimes: UnsafePointer<Int64>
     ) {
+        let wanted = series.count + newSeries.count
+        if wanted > series.capacity {
+            // Arrays would double: a fifth more at a time keeps a sample at 24 bytes.
+            let capacity = max(wanted, series.count + series.count / 5)
+            series.reserveCapacity(capacity)
+            timestampsMs.reserveCapacity(capacity)
+            values.reserveCapacity(capacity)
+        }
         series.append(contentsOf: newSeries)
         values.append(contentsOf: UnsafeBufferPointer(start: newValues, count: newSeries.count))
         timestampsMs.append(contentsOf: UnsafeBufferPointer(start: newTimes, count: newSeries.count))
     }
 
-    /// Writes the samples in record order: series as varints, times as differences, values by their bits.
+    /// Writes what is held: series as varints, times as differences, values by their bits. Samples that windows have seen
+    /// come series by series in time order, the rest in record order; windows evaluated from either are the same.
     public func encode(to writer: inout ByteWriter) {
-        writer.writeVarint(UInt64(count))
-        for id in series { writer.writeVarint(UInt64(id)) }
+        var ids: [UInt32] = []
+        var times: [Int64] = []
+        var numbers: [Double] = []
+        if let base {
+            for (entry, id) in base.series.enumerated() {
+                for index in base.range(entry) {
+                    ids.append(id)
+                    times.append(base.timestampsMs[index])
+                    numbers.append(base.values[index])
+                }
+            }
+        }
+        ids += series
+        times += timestampsMs
+        numbers += values
+        writer.writeVarint(UInt64(ids.count))
+        for id in ids { writer.writeVarint(UInt64(id)) }
         var last: Int64 = 0
-        for time in timestampsMs {
+        for time in times {
             let step = time &- last
             // Zigzag: small differences of either sign take few bytes.
             writer.writeVarint(UInt64(bitPattern: (step << 1) ^ (step >> 63)))
             last = time
         }
-        for value in values { writer.write(value) }
+        for number in numbers { writer.write(number) }
     }
 
     /// Reads back what `encode` wrote, bit for bit. Hostile bytes are a failure; nothing is allocated on their word.
@@ -69,11 +94,20 @@ public final class SampleLog {
     }
 
     /// The first `count` samples by series, each series in time order; of several samples of one time the first counts
-    /// (SEMANTICS §2). Kept until samples follow. O(n) for input in time order.
+    /// (SEMANTICS §2). `count` never falls from call to call: windows are evaluated in the order in which they were frozen.
+    /// O(samples) for input in time order, O(1) when nothing followed since the last call.
     public func sortedPrefix(_ count: Int) -> SortedSamples {
-        if let sorted, sorted.prefix == count { return sorted }
-        let made = SortedSamples(self, prefix: count)
-        sorted = made
+        let known = base?.prefix ?? 0
+        if let base, known == count { return base }
+        precondition(
+            count >= known && count <= self.count, "windows are evaluated in the order in which they were frozen")
+        let added = count - known
+        let made = SortedSamples(
+            after: base, series: series[..<added], timestampsMs: timestampsMs[..<added], values: values[..<added])
+        base = made
+        series = Array(series[added...])
+        timestampsMs = Array(timestampsMs[added...])
+        values = Array(values[added...])
         return made
     }
 }
@@ -90,34 +124,46 @@ public final class SortedSamples {
     let timestampsMs: UnsafeMutablePointer<Int64>
     let values: UnsafeMutablePointer<Double>
 
-    var byteCount: Int { series.capacity * 12 + prefix * 16 }
+    var byteCount: Int { series.capacity * 12 + (starts.last ?? 0) * 16 }
 
     deinit {
         timestampsMs.deallocate()
         values.deallocate()
     }
 
-    init(_ log: SampleLog, prefix: Int) {
-        self.prefix = prefix
-        timestampsMs = .allocate(capacity: max(prefix, 1))
-        values = .allocate(capacity: max(prefix, 1))
-        var bound = 0
-        for i in 0..<prefix { bound = max(bound, Int(log.series[i]) + 1) }
-        var counts = [Int](repeating: 0, count: bound)
-        for i in 0..<prefix { counts[Int(log.series[i])] += 1 }
-        var next = [Int](repeating: 0, count: bound)
+    /// The samples of `base` followed by more in record order.
+    init(
+        after base: SortedSamples?, series more: ArraySlice<UInt32>, timestampsMs times: ArraySlice<Int64>,
+        values numbers: ArraySlice<Double>
+    ) {
+        prefix = (base?.prefix ?? 0) + more.count
+        let held = (base?.starts.last ?? 0) + more.count
+        timestampsMs = .allocate(capacity: max(held, 1))
+        values = .allocate(capacity: max(held, 1))
+        var counts = [Int](repeating: 0, count: Int(max(more.max() ?? 0, base?.series.last ?? 0)) + 1)
+        if let base { for (entry, id) in base.series.enumerated() { counts[Int(id)] = base.range(entry).count } }
+        for id in more { counts[Int(id)] += 1 }
+        var next = [Int](repeating: 0, count: counts.count)
         var total = 0
-        for id in 0..<bound where counts[id] > 0 {
+        for id in counts.indices where counts[id] > 0 {
             series.append(UInt32(id))
             starts.append(total)
             next[id] = total
             total += counts[id]
         }
         starts.append(total)
-        for i in 0..<prefix {
-            let id = Int(log.series[i])
-            timestampsMs[next[id]] = log.timestampsMs[i]
-            values[next[id]] = log.values[i]
+        if let base {
+            for (entry, id) in base.series.enumerated() {
+                let range = base.range(entry)
+                (timestampsMs + next[Int(id)]).update(from: base.timestampsMs + range.lowerBound, count: range.count)
+                (values + next[Int(id)]).update(from: base.values + range.lowerBound, count: range.count)
+                next[Int(id)] += range.count
+            }
+        }
+        for row in more.indices {
+            let id = Int(more[row])
+            timestampsMs[next[id]] = times[row]
+            values[next[id]] = numbers[row]
             next[id] += 1
         }
         sortEachByTime()
@@ -161,4 +207,15 @@ public final class SortedSamples {
 
     /// The samples of the series at `entry`.
     func range(_ entry: Int) -> Range<Int> { starts[entry]..<starts[entry + 1] }
+
+    /// The samples of the series at `entry` of `series`; valid as long as this object.
+    public func samples(
+        _ entry: Int
+    ) -> (timestampsMs: UnsafeBufferPointer<Int64>, values: UnsafeBufferPointer<Double>) {
+        let range = range(entry)
+        return (
+            UnsafeBufferPointer(start: timestampsMs + range.lowerBound, count: range.count),
+            UnsafeBufferPointer(start: values + range.lowerBound, count: range.count)
+        )
+    }
 }
