@@ -81,10 +81,21 @@ public protocol Sink: AnyObject {
     func prepare(_ epoch: EpochToken) throws(SinkError)
     /// Makes a prepared epoch visible. Idempotent.
     func publish(_ epoch: EpochToken) throws(SinkError)
+    /// Makes visible what another process prepared for an epoch that is known to be decided. Idempotent; does nothing
+    /// where there is nothing (any more).
+    func publishForeign(_ epoch: EpochToken) throws(SinkError)
+    /// Whether `prepare` sends into the open transaction of the commit point, so that its decision publishes.
+    var isTransactional: Bool { get }
     /// Throws away what was written or prepared and not published.
     func discard(_ epoch: EpochToken)
     /// Flushes and closes; called once, after the last publish.
     func close() throws(SinkError)
     /// Files written so far and their bytes, for the summary; nil where it has no meaning.
     var written: (files: Int, bytes: Int64)? { get }
+}
+
+extension Sink {
+    /// Most sinks keep nothing that another process could publish.
+    public func publishForeign(_ epoch: EpochToken) throws(SinkError) {}
+    public var isTransactional: Bool { false }
 }
