@@ -82,7 +82,7 @@ public struct JobReference {
     private func detectors() -> String {
         var out = "## Detectors\n\n"
         if registries.detectors.isEmpty { return out + "This build has none; `anomalies` is checked and refused.\n\n" }
-        for detector in registries.detectors { section(detector, title: detector.name, to: &out) }
+        for detector in registries.detectors { section(detector.schema, title: detector.name, to: &out) }
         return out
     }
 

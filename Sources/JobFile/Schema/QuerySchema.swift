@@ -58,7 +58,7 @@ struct QuerySchema {
                 .required("name", .text(.identifier), "names the detector"),
                 .optional("column", .text(.column), absent: "where the detector needs none", "what it looks at"),
                 .required(
-                    "detector", .byType(noun: "detector", registries.detectors), "its type and parameters"),
+                    "detector", .byType(noun: "detector", registries.detectors.map(\.schema)), "its type and parameters"),
                 .defaulted("for", .duration, .duration(0), "how long it must hold before it fires"),
                 .defaulted("keepFiringFor", .duration, .duration(0), "how long it fires on"),
                 .defaulted("cooldown", .duration, .duration(0), "how long it is quiet after it resolved"),

@@ -9,8 +9,8 @@ public struct Registries: Sendable {
     public var bucketAggregates: [any BucketAggregate.Type]
     /// Inner functions, once for each series and window.
     public var seriesFunctions: [any SeriesFunction.Type]
-    /// What each type of detector takes; `name` is its `type`.
-    public var detectors: [OptionSchema]
+    /// Types of detectors.
+    public var detectors: [any DetectorFactory]
 
     /// What is wrong with a setting meant for librdkafka, which alone knows its settings; nil when nothing is. The
     /// flag says whether it is a producer's.
@@ -20,7 +20,7 @@ public struct Registries: Sendable {
     public init(
         formats: [any Format], sinks: [any SinkFactory], aggregates: [any Aggregate.Type],
         bucketAggregates: [any BucketAggregate.Type] = [], seriesFunctions: [any SeriesFunction.Type] = [],
-        detectors: [OptionSchema] = []
+        detectors: [any DetectorFactory] = []
     ) {
         self.formats = formats
         self.sinks = sinks
@@ -44,6 +44,8 @@ public struct Registries: Sendable {
     public func seriesFunction(_ name: String) -> (any SeriesFunction.Type)? {
         seriesFunctions.first { $0.name == name }
     }
+    /// The detector of this type.
+    public func detector(_ name: String) -> (any DetectorFactory)? { detectors.first { $0.name == name } }
 }
 
 /// What is wrong with a setting.
