@@ -39,14 +39,13 @@ public struct ByteWriter: Sendable {
     }
 
     /// Appends raw bytes.
-    @usableFromInline
-    mutating func append(contentsOf data: UnsafeRawBufferPointer) { bytes.append(contentsOf: data) }
+    public mutating func append(contentsOf data: UnsafeRawBufferPointer) { bytes.append(contentsOf: data) }
 }
 
 /// Reads what `ByteWriter` wrote. A read is whole or throws, and never leaves the buffer, whatever it holds.
 public struct ByteReader {
-    private let bytes: [UInt8]
-    private var at = 0
+    @usableFromInline let bytes: [UInt8]
+    @usableFromInline var at = 0
 
     /// Reads from the first byte.
     public init(_ bytes: [UInt8]) { self.bytes = bytes }
@@ -58,22 +57,30 @@ public struct ByteReader {
     public var remaining: Int { bytes.count - at }
 
     /// Reads a little-endian integer.
-    public mutating func read<T: FixedWidthInteger>(_ type: T.Type = T.self) throws(DecodingFailure) -> T {
+    @inlinable
+    public mutating func read<T: FixedWidthInteger & BitwiseCopyable>(
+        _ type: T.Type = T.self
+    ) throws(DecodingFailure) -> T {
         let size = MemoryLayout<T>.size
         guard remaining >= size else { throw DecodingFailure("\(size) bytes wanted, \(remaining) left") }
-        var value: T = 0
-        for i in 0..<size { value |= T(truncatingIfNeeded: bytes[at + i]) << T(i * 8) }
+        let value = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: at, as: T.self) }
         at += size
-        return value
+        return T(littleEndian: value)
     }
 
     /// Reads a double's bits.
+    @inlinable
     public mutating func readDouble() throws(DecodingFailure) -> Double {
         Double(bitPattern: try read(UInt64.self))
     }
 
     /// Reads an unsigned LEB128 number.
     public mutating func readVarint() throws(DecodingFailure) -> UInt64 {
+        // Most are small.
+        if at < bytes.count, bytes[at] < 0x80 {
+            defer { at += 1 }
+            return UInt64(bytes[at])
+        }
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {

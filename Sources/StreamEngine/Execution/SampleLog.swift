@@ -6,13 +6,21 @@ import Platform
 /// of it by its length alone, while later samples of the pane still come for younger windows.
 public final class SampleLog {
     /// The first samples, by series: what the windows evaluated so far have seen.
-    private var base: SortedSamples?
+    private(set) var base: SortedSamples?
     /// The samples after those of `base`, in record order.
-    private var series: [UInt32] = []
-    private var timestampsMs: [Int64] = []
-    private var values: [Double] = []
+    private(set) var series: [UInt32] = []
+    private(set) var timestampsMs: [Int64] = []
+    private(set) var values: [Double] = []
+
+    /// Where the samples begin that no checkpoint has yet, among those after `base`; nil where none is written.
+    var unsavedFrom: Int?
+    /// Samples that no checkpoint had when they moved to `base`.
+    var spilled = SampleRun()
 
     public init() {}
+
+    /// An empty log; with `tracksChanges` one that `encodeChanges` may be asked of.
+    public init(tracksChanges: Bool) { unsavedFrom = tracksChanges ? 0 : nil }
 
     /// Samples appended.
     public var count: Int { (base?.prefix ?? 0) + series.count }
@@ -40,59 +48,6 @@ public final class SampleLog {
         timestampsMs.append(contentsOf: UnsafeBufferPointer(start: newTimes, count: newSeries.count))
     }
 
-    /// Writes what is held: series as varints, times as differences, values by their bits. Samples that windows have seen
-    /// come series by series in time order, the rest in record order; windows evaluated from either are the same.
-    public func encode(to writer: inout ByteWriter) {
-        var ids: [UInt32] = []
-        var times: [Int64] = []
-        var numbers: [Double] = []
-        if let base {
-            for (entry, id) in base.series.enumerated() {
-                for index in base.range(entry) {
-                    ids.append(id)
-                    times.append(base.timestampsMs[index])
-                    numbers.append(base.values[index])
-                }
-            }
-        }
-        ids += series
-        times += timestampsMs
-        numbers += values
-        writer.writeVarint(UInt64(ids.count))
-        for id in ids { writer.writeVarint(UInt64(id)) }
-        var last: Int64 = 0
-        for time in times {
-            let step = time &- last
-            // Zigzag: small differences of either sign take few bytes.
-            writer.writeVarint(UInt64(bitPattern: (step << 1) ^ (step >> 63)))
-            last = time
-        }
-        for number in numbers { writer.write(number) }
-    }
-
-    /// Reads back what `encode` wrote, bit for bit. Hostile bytes are a failure; nothing is allocated on their word.
-    public convenience init(from reader: inout ByteReader) throws(DecodingFailure) {
-        self.init()
-        let count = try reader.readVarint()
-        // A sample takes 10 bytes at least.
-        guard count <= UInt64(reader.remaining / 10) else {
-            throw DecodingFailure("\(count) samples in \(reader.remaining) bytes")
-        }
-        for _ in 0..<count {
-            guard let id = UInt32(exactly: try reader.readVarint()) else {
-                throw DecodingFailure("a series index of more than 32 bits")
-            }
-            series.append(id)
-        }
-        var last: Int64 = 0
-        for _ in 0..<count {
-            let zigzag = try reader.readVarint()
-            last &+= Int64(bitPattern: zigzag >> 1) ^ -Int64(bitPattern: zigzag & 1)
-            timestampsMs.append(last)
-        }
-        for _ in 0..<count { values.append(try reader.readDouble()) }
-    }
-
     /// The first `count` samples by series, each series in time order; of several samples of one time the first counts
     /// (SEMANTICS §2). `count` never falls from call to call: windows are evaluated in the order in which they were frozen.
     /// O(samples) for input in time order, O(1) when nothing followed since the last call.
@@ -102,6 +57,10 @@ public final class SampleLog {
         precondition(
             count >= known && count <= self.count, "windows are evaluated in the order in which they were frozen")
         let added = count - known
+        if let from = unsavedFrom {
+            if from < added { spilled.append(series[from..<added], timestampsMs[from..<added], values[from..<added]) }
+            unsavedFrom = max(0, from - added)
+        }
         let made = SortedSamples(
             after: base, series: series[..<added], timestampsMs: timestampsMs[..<added], values: values[..<added])
         base = made

@@ -29,7 +29,8 @@ struct SampleLogTests {
         var writer = ByteWriter()
         log(rows).encode(to: &writer)
         var reader = ByteReader(writer.bytes)
-        let back = try SampleLog(from: &reader)
+        let back = SampleLog()
+        try back.append(from: &reader, seriesBound: 1 << 20)
         #expect(reader.isAtEnd)
         #expect(back.count == rows.count)
         var again = ByteWriter()
@@ -77,7 +78,7 @@ struct SampleLogTests {
         log([(1, 5, 1), (2, 6, 2)]).encode(to: &writer)
         for length in 0..<writer.bytes.count {
             var reader = ByteReader(Array(writer.bytes.prefix(length)))
-            #expect(throws: DecodingFailure.self) { _ = try SampleLog(from: &reader) }
+            #expect(throws: DecodingFailure.self) { try SampleLog().append(from: &reader, seriesBound: 1 << 20) }
         }
     }
 }
