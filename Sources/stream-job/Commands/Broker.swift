@@ -10,10 +10,12 @@ extension Command {
             One node that speaks Kafka's protocol to unmodified clients: topics, groups, transactions. It survives
             kill -9, but syncs nothing to the disk and has no replicas and no authentication: never for production.
             Without --data and --memory its data is in ./broker-data. Stops on SIGTERM and Ctrl-C.
+            --config takes group.min.session.timeout.ms (6000), group.initial.rebalance.delay.ms (0), and
+            transaction.marker.delay.ms (5), the time from a transaction's end until its markers are written.
             """,
         flags: [
             .listen, .dataDirectory, .memory, .topics, .noAutoCreate, .partitions, .advertise, .adminPort, .fault,
-            .seed,
+            .seed, .brokerConfig,
         ],
         examples: [
             "stream-job broker --memory --topics metrics:4,events:1",
@@ -40,6 +42,8 @@ extension Flag {
     fileprivate static let fault = Flag.valued(
         "--fault", "COMMAND", "put a fault in force from the start", isRepeatable: true)
     fileprivate static let seed = Flag.valued("--seed", "N", "seed of faults and ids")
+    fileprivate static let brokerConfig = Flag.valued(
+        "--config", "NAME=MS", "a time as a broker's configuration names it, see above", isRepeatable: true)
 }
 
 /// What `broker` does.
@@ -110,7 +114,24 @@ private enum BrokerCommand {
         configuration.defaultPartitions = try arguments.integer(.partitions, in: 1...10_000) ?? 1
         configuration.advertisedHost = arguments.value(.advertise)
         configuration.seed = try arguments.integer(.seed, in: 0...Int.max).map { UInt64($0) }
+        for setting in arguments.values(.brokerConfig) { try set(setting, in: &configuration) }
         return configuration
+    }
+
+    private static func set(_ text: String, in configuration: inout BrokerConfiguration) throws(UsageError) {
+        let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2, let milliseconds = Int32(parts[1]), (0...3_600_000).contains(milliseconds) else {
+            throw UsageError("`--config` takes NAME=MS, milliseconds up to an hour, found `\(text)`")
+        }
+        switch parts[0] {
+        case "group.min.session.timeout.ms": configuration.groupMinSessionTimeoutMs = milliseconds
+        case "group.initial.rebalance.delay.ms": configuration.groupInitialRebalanceDelayMs = milliseconds
+        case "transaction.marker.delay.ms": configuration.transactionMarkerDelayMs = Int64(milliseconds)
+        default:
+            throw UsageError(
+                "`--config` knows no `\(parts[0])`",
+                hint: "group.min.session.timeout.ms, group.initial.rebalance.delay.ms, transaction.marker.delay.ms")
+        }
     }
 
     private static func address(_ text: String) throws(UsageError) -> (String, UInt16) {
