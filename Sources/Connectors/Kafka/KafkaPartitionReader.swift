@@ -29,6 +29,9 @@ public final class KafkaPartitionReader: PartitionReader {
     /// Records without a value.
     public private(set) var tombstones = 0
 
+    /// The offset at which reading began.
+    public let firstOffset: Int64
+
     let queue: OpaquePointer
     /// Whether its owner has told librdkafka to fetch into `queue`.
     var isFetching = false
@@ -50,6 +53,7 @@ public final class KafkaPartitionReader: PartitionReader {
         self.id = id
         self.queue = queue
         self.nextOffset = nextOffset
+        firstOffset = nextOffset
         self.endOffset = endOffset
         self.reachability = reachability
         self.waker = waker
@@ -159,8 +163,11 @@ public final class KafkaPartitionReader: PartitionReader {
         pending = nil
     }
 
-    /// Bytes are not counted in Kafka.
-    public var progress: (consumed: Int64, total: Int64)? { nil }
+    /// Offsets take the place of bytes, which are not counted in Kafka; nil without an end.
+    public var progress: (consumed: Int64, total: Int64)? {
+        guard let endOffset, endOffset > firstOffset else { return endOffset.map { _ in (0, 0) } }
+        return (min(nextOffset, endOffset) - firstOffset, endOffset - firstOffset)
+    }
 
     /// Nothing to give back: what is prefetched is bounded.
     public func hibernate() {}

@@ -19,14 +19,14 @@ public enum KafkaSources {
         }
     }
 
-    /// What `replay` of topics reads: the same topics, outside any group, up to `end`. `start` takes the place of each
-    /// source's `startingOffsets`.
+    /// What `replay` of topics reads: those of the sources named, outside any group, up to `end`. `starts` takes the place
+    /// of each source's `startingOffsets`; the earliest record where it names none.
     public static func bounded(
-        _ job: JobDefinition, start: StartingOffsets = .earliest, end: KafkaReadingEnd = .present,
-        log: @escaping @Sendable (KafkaLogLine) -> Void
-    ) throws(SourceError) -> any LiveSource {
-        let subscriptions = job.sources.filter { !$0.isBroadcast }.map {
-            KafkaSubscription(source: $0.name, topics: $0.topics, startingOffsets: start)
+        _ job: JobDefinition, sources: Set<String>, starts: [String: StartingOffsets] = [:],
+        end: KafkaReadingEnd = .present, log: @escaping @Sendable (KafkaLogLine) -> Void
+    ) throws(SourceError) -> KafkaTopicReader {
+        let subscriptions = job.sources.filter { sources.contains($0.name) }.map {
+            KafkaSubscription(source: $0.name, topics: $0.topics, startingOffsets: starts[$0.name] ?? .earliest)
         }
         return try KafkaTopicReader(
             job.kafka, subscriptions: subscriptions, end: end, excludedTopics: writtenTopics(job), log: log)

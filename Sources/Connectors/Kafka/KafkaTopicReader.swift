@@ -219,6 +219,11 @@ public final class KafkaTopicReader: LiveSource {
 
     public func memberCount(timeoutMs: Int) throws(SourceError) -> Int? { nil }
 
+    /// First offset and the next one to be written, asked of the broker.
+    func offsetBounds(of id: PartitionID, timeoutMs: Int) throws(SourceError) -> (low: Int64, high: Int64) {
+        try offsets.bounds(of: id, timeoutMs: timeoutMs)
+    }
+
     public func bounds(of partition: PartitionID) -> (low: Int64, high: Int64)? { offsets.knownBounds(of: partition) }
 
     public func close() {

@@ -7,6 +7,8 @@ public struct TaskOptions: Sendable {
     public var maxSeries: Int
     /// Keep bad records for the dead letters (else they are only counted).
     public var keepsBadRecords: Bool
+    /// Only samples with these event times are taken; nil: all, ms.
+    public var sampleTimesMs: Range<Int64>?
 
     /// What a task checks and keeps.
     public init(delayMs: Int64, keyTTLMs: Int64, maxSeries: Int, keepsBadRecords: Bool) {
@@ -74,6 +76,9 @@ public final class PartitionTask {
         return false
     }
 
+    /// Goes on reading after a failure that was mended: the reader stands at a place it can read from.
+    func readOn() { failure = nil }
+
     /// Goes on with another reader of the same partition, which begins at `nextOffset`: the partition was given back to
     /// its group and came again.
     func resume(_ reader: any PartitionReader) {
@@ -129,6 +134,7 @@ public final class PartitionTask {
 
     /// Hands what is decoded to the operators.
     private func flush() {
+        if let times = options.sampleTimesMs { batch.keep(times) }
         let new = series.takeNewIndices()
         if !new.isEmpty { for op in operators { op.add(series: new) } }
         for op in operators { op.process(batch) }

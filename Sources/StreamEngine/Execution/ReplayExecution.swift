@@ -28,13 +28,15 @@ extension JobExecution {
     /// Runs to the end of bounded partitions: the whole of `replay`.
     ///
     /// Partitions far ahead of the slowest wait (`maxAhead`); results do not depend on it, memory does. `progress` is called
-    /// between slices.
+    /// between slices. `topics` is what hands out those of the partitions that are topics': it is asked for its events
+    /// while they are read, and closed at the end; `log` is given lines for the person who watches.
     public func replay(
-        _ partitions: [(source: String, readers: [any PartitionReader])], stop: StopRequest,
-        progress: (ReplayProgress) -> Void
+        _ partitions: [(source: String, readers: [any PartitionReader])], topics: (any LiveSource)? = nil,
+        stop: StopRequest, log: (String) -> Void = { _ in }, progress: (ReplayProgress) -> Void
     ) throws -> JobSummary {
+        defer { topics?.close() }
         do {
-            return try replayToEnd(partitions, stop: stop, progress: progress)
+            return try replayToEnd(partitions, topics, stop: stop, log: log, progress: progress)
         } catch {
             release()
             throw error
@@ -42,9 +44,12 @@ extension JobExecution {
     }
 
     private func replayToEnd(
-        _ partitions: [(source: String, readers: [any PartitionReader])], stop: StopRequest,
-        progress: (ReplayProgress) -> Void
+        _ partitions: [(source: String, readers: [any PartitionReader])], _ topics: (any LiveSource)?,
+        stop: StopRequest, log: (String) -> Void, progress: (ReplayProgress) -> Void
     ) throws -> JobSummary {
+        topicWatch = topics.map {
+            TopicWatch($0, clock: clock, onDataLoss: job.definition.onDataLoss, reachTimeoutMs: options.reachTimeoutMs)
+        }
         for (name, readers) in partitions {
             guard let source = sources.first(where: { $0.definition.name == name }) else { continue }
             try add(readers, to: source)
@@ -57,6 +62,8 @@ extension JobExecution {
             if ready.isEmpty {
                 guard sources.contains(where: { !$0.allEnded }) else { break }
                 try commitIfDue()
+                progress(currentProgress(startNs: startNs))
+                try topicWatch?.attend(isWaiting: false, log)
                 clock.sleep(ms: 1)
                 continue
             }
@@ -68,6 +75,7 @@ extension JobExecution {
             try emit(trigger: false)
             try commitIfDue()
             progress(currentProgress(startNs: startNs))
+            try topicWatch?.attend(isWaiting: !ready.contains { $0.task.advanced || $0.task.hasEnded }, log)
         }
         if !stop.isRequested { try emitAtEnd(keepOpen: options.keepOpen) }
         try commitEpoch()

@@ -96,6 +96,35 @@ public final class SampleBatch {
         staleCount += 1
     }
 
+    /// Leaves only samples with these event times. Records and bad records stay counted. O(samples).
+    func keep(_ timesMs: Range<Int64>) {
+        var kept = 0
+        var run = 0
+        let hasMessages = messages.count == count
+        for row in 0..<count {
+            while run < runs.count, runs[run].firstSample == row {
+                runs[run].firstSample = kept
+                run += 1
+            }
+            guard timesMs.contains(timestamps[row]) else {
+                if staleCount > 0, values[row].bitPattern == Self.staleBits { staleCount -= 1 }
+                continue
+            }
+            series[kept] = series[row]
+            places[kept] = places[row]
+            timestamps[kept] = timestamps[row]
+            values[kept] = values[row]
+            if hasMessages { messages[kept] = messages[row] }
+            kept += 1
+        }
+        while run < runs.count {
+            runs[run].firstSample = kept
+            run += 1
+        }
+        if hasMessages { messages.removeLast(count - kept) }
+        count = kept
+    }
+
     /// Record offset and 1-based place of a sample. O(log runs).
     public func position(of sample: Int) -> (offset: Int64, line: Int) {
         var low = 0

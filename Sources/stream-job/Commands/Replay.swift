@@ -5,21 +5,23 @@ import Platform
 import StreamEngine
 
 extension Command {
-    /// `stream-job replay JOB.yaml --input SOURCE=PATH --output DIR`
+    /// `stream-job replay JOB.yaml --output DIR`
     static let replay = Command(
-        name: "replay", summary: "run a job over files, offline and to their end", operands: "JOB.yaml",
+        name: "replay", summary: "run a job over topics or files, offline and to their end", operands: "JOB.yaml",
         details: """
-            Reads files in the source's format (plain, .gz, .zst, .lz4; a directory's files are partitions, by name) and
-            writes everything the job would have written into DIR. The same windows as a live run, from the same code;
-            joins no group and commits nothing. --speed 10x paces event time against the clock.
+            Reads the job's topics, or files in the source's format (--input; plain, .gz, .zst, .lz4; a directory's files
+            are partitions, by name), and writes everything the job would have written into DIR. The same windows as a
+            live run, from the same code; joins no group and commits nothing. --from and --to go by the records' own
+            times in a topic, by the samples' in files. --speed 10x paces event time against the clock.
             """,
         flags: [
-            Replay.output, Replay.input, Replay.overwrite, Replay.keepOpen, Replay.speed, Replay.workers, .summary,
-            .set,
+            Replay.output, ReplayInputs.input, ReplayBounds.from, ReplayBounds.to, Replay.overwrite, Replay.keepOpen,
+            Replay.speed, Replay.workers, .summary, .set,
         ],
         examples: [
             "stream-job replay jobs/node-load.yaml --input metrics=Tests/EndToEndTests/Fixtures/node.prom.zst --output out",
             "stream-job replay jobs/node-load.yaml --input captures/ --output out --overwrite --summary json",
+            "stream-job replay jobs/node-load.yaml --output out --from 2026-01-01T06:00:00Z --to 2026-01-01T12:00:00Z",
         ],
         run: Replay.run)
 }
@@ -33,8 +35,6 @@ extension Flag {
 /// What `replay` does.
 private enum Replay {
     static let output = Flag.valued("--output", "DIR", "where results go; a non-empty one is refused")
-    static let input = Flag.valued(
-        "--input", "SOURCE=PATH", "files of a source; PATH alone where the job has one source", isRepeatable: true)
     static let overwrite = Flag.option("--overwrite", "replace earlier output in DIR")
     static let keepOpen = Flag.option("--keep-open", "leave out windows that only the end of input closes")
     static let speed = Flag.valued("--speed", "max|Nx", "how fast event time may pass (max)")
@@ -52,11 +52,17 @@ private enum Replay {
         options.speed = try parseSpeed(arguments.value(speed))
         // Paced replays look at the clock after every few lines.
         if options.speed != nil { options.sliceBytes = 4096 }
-        let inputs = try parseInputs(arguments.values(input), definition)
+        let inputs = try ReplayInputs(arguments, definition)
+        let bounds = try ReplayBounds(arguments)
+        options.firstWindowStartMs = bounds.fromMs ?? .min
+        for input in inputs.files {
+            guard let source = definition.source(input.source) else { continue }
+            options.sampleTimesMs[source.name] = bounds.sampleTimesMs(source, of: definition)
+        }
         let stop = StopRequest()
         Signals.watch(stop) { console.note($0) }
         do {
-            return try replay(definition, inputs, directory, options, stop, arguments, console)
+            return try replay(definition, inputs, bounds, directory, options, stop, arguments, console)
         } catch let error as UsageError {
             throw error
         } catch {
@@ -65,21 +71,14 @@ private enum Replay {
     }
 
     private static func replay(
-        _ definition: JobDefinition, _ inputs: [(source: String, path: String)], _ directory: String,
+        _ definition: JobDefinition, _ inputs: ReplayInputs, _ bounds: ReplayBounds, _ directory: String,
         _ options: ExecutionOptions, _ stop: StopRequest, _ arguments: ParsedArguments, _ console: Console
     ) throws -> Int32 {
         let job = try CompiledJob(definition, registries: .standard)
-        var readers: [(source: String, readers: [any PartitionReader])] = []
-        for input in inputs {
-            if let format = job.formats[input.source], !format.isLineBased {
-                throw UsageError(
-                    "source `\(input.source)` is \(format.name): such messages are binary and cannot be read from files of lines",
-                    hint: "replay the topic itself, or files in a text format")
-            }
-            let partitions = try FileInput.partitions(
-                source: input.source, path: input.path, maxLineBytes: definition.limits.maxLineBytes)
-            readers.append((input.source, partitions))
+        guard let opened = try inputs.open(job, bounds, stop: stop, say: { console.note($0 + "\n") }) else {
+            return Signals.exitCode ?? ExitCode.done
         }
+        for note in opened.notes { console.warning(note) }
         let root = try OutputRoot(directory, overwrite: arguments.has(overwrite))
         let sinks = JobSinks(definition, registries: .standard, replay: root)
         var options = options
@@ -88,8 +87,10 @@ private enum Replay {
         let execution = JobExecution(
             job: job, outputs: try sinks.makeOutputs(job), options: options, clock: clock,
             makeOperator: { PaneWindows(plan: $0, partition: $1, series: $2) })
-        var meter = ReplayMeter(title(inputs, readers), console: console, clock: clock)
-        let summary = try execution.replay(readers, stop: stop) { meter.show($0) }
+        var meter = ReplayMeter(opened.title, console: console, clock: clock)
+        let summary = try execution.replay(
+            opened.partitions, topics: opened.topics, stop: stop, log: { console.note($0 + "\n") }
+        ) { meter.show($0) }
         meter.finish()
         console.note(SummaryText.people(summary))
         if arguments.value(.summary) == "json" { console.out(SummaryText.json(summary) + "\n") }
@@ -100,15 +101,6 @@ private enum Replay {
         return Signals.exitCode ?? ExitCode.done
     }
 
-    private static func title(
-        _ inputs: [(source: String, path: String)], _ readers: [(source: String, readers: [any PartitionReader])]
-    ) -> String {
-        let files = readers.reduce(0) { $0 + $1.readers.count }
-        let bytes = readers.flatMap(\.readers).compactMap(\.progress).reduce(Int64(0)) { $0 + $1.total }
-        return
-            "\(inputs.map(\.source).joined(separator: ", ")): \(Plural.of(files, "file")), \(FigureText.bytes(bytes))"
-    }
-
     private static func parseSpeed(_ text: String?) throws(UsageError) -> Double? {
         guard let text, text != "max" else { return nil }
         let digits = text.hasSuffix("x") ? String(text.dropLast()) : text
@@ -116,33 +108,5 @@ private enum Replay {
             throw UsageError("`--speed` takes max or a factor such as 10x, found `\(text)`")
         }
         return factor
-    }
-
-    private static func parseInputs(
-        _ texts: [String], _ definition: JobDefinition
-    ) throws(UsageError) -> [(source: String, path: String)] {
-        let used = definition.sources.filter { source in definition.queries.contains { $0.from == source.name } }
-        var inputs: [(source: String, path: String)] = []
-        for text in texts {
-            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            if parts.count == 2, definition.source(parts[0]) != nil {
-                inputs.append((parts[0], parts[1]))
-            } else if parts.count == 1 || text.contains("/"), used.count == 1 {
-                inputs.append((used[0].name, text))
-            } else {
-                let names = definition.sources.map(\.name)
-                let near = Suggestion.nearest(parts[0], among: names)
-                throw UsageError(
-                    "`--input \(text)` names no source of the job",
-                    hint: near.map { "did you mean `\($0)`?" } ?? "sources: \(names.joined(separator: ", "))")
-            }
-        }
-        for name in inputs.map(\.source) where inputs.count(where: { $0.source == name }) > 1 {
-            throw UsageError("source `\(name)` has several inputs", hint: "put the files into one directory")
-        }
-        for source in used where !inputs.contains(where: { $0.source == source.name }) {
-            throw UsageError("source `\(source.name)` has no input", hint: "--input \(source.name)=FILE_OR_DIRECTORY")
-        }
-        return inputs.filter { input in used.contains { $0.name == input.source } }
     }
 }
