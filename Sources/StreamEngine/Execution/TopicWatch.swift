@@ -63,7 +63,9 @@ final class TopicWatch {
     /// A task met records that are no longer there: goes on behind the hole where the job says `onDataLoss: continue`, and
     /// tells its exact range. False for any other failure.
     func passHole(_ task: PartitionTask, _ failure: any Error) throws(JobFailure) -> Bool {
-        guard let failure = failure as? SourceError, case .dataLoss(let wanted, _, _) = failure.kind else { return false }
+        guard let failure = failure as? SourceError, case .dataLoss(let wanted, _, _) = failure.kind else {
+            return false
+        }
         let first: Int64?
         do throws(SourceError) {
             first = try topics.firstOffsets([task.id], timeoutMs: 30_000)[task.id]
@@ -71,7 +73,8 @@ final class TopicWatch {
             throw JobFailure("\(failure); and the broker does not say what is left: \(error)")
         }
         guard let first, first > wanted else { throw JobFailure(failure.description) }
-        let hole = "\(task.id): offsets \(wanted) to \(first - 1) are no longer in the log: deleted before they were read"
+        let hole =
+            "\(task.id): offsets \(wanted) to \(first - 1) are no longer in the log: deleted before they were read"
         guard onDataLoss == .continue else {
             throw JobFailure("\(hole) (onDataLoss: continue goes on behind them; --from a later time leaves them out)")
         }

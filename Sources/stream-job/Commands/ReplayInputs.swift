@@ -78,7 +78,8 @@ struct ReplayInputs {
         }
         if !topics.isEmpty {
             let open = try KafkaReplay.open(
-                job.definition, sources: Set(topics.map(\.name)), bounds: bounds.topicBounds(topics, of: job.definition),
+                job.definition, sources: Set(topics.map(\.name)),
+                bounds: bounds.topicBounds(topics, of: job.definition),
                 stop: stop, say: say, log: { Console.logKafka($0) })
             guard let open else { return nil }
             opened.topics = open.topics
