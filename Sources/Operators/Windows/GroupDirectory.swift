@@ -13,20 +13,24 @@ final class GroupDirectory {
 
     private var groupOfSeries: UnsafeMutablePointer<UInt32>
     private var capacity = 256
-    private var keys: [GroupKey?] = []
-    private var indexByKey: [GroupKey: UInt32] = [:]
-    private var freeGroups: [UInt32] = []
+    var keys: [GroupKey?] = []
+    var indexByKey: [GroupKey: UInt32] = [:]
+    var freeGroups: [UInt32] = []
     /// Ids of series in sample logs, by series index; kept apart from those of the dictionary, which are used again
     /// while a log may still hold the old one.
-    private var logIDs: [UInt32] = []
-    private var logEntries: [LogEntry?] = []
-    private var freeLogIDs: [UInt32] = []
+    var logIDs: [UInt32] = []
+    var logEntries: [LogEntry?] = []
+    var freeLogIDs: [UInt32] = []
+    /// What changed since the last checkpoint; nil where there are none.
+    var unsaved: UnsavedIndices?
     /// Bumped whenever indices may mean something else than before.
     private(set) var generation = 0
 
-    private struct LogEntry {
+    struct LogEntry {
         let labels: SeriesLabels
         let group: UInt32
+        /// Its index in the series dictionary, of no meaning once it is gone.
+        let series: UInt32
         var isGone = false
     }
 
@@ -75,6 +79,7 @@ final class GroupDirectory {
             groupOfSeries[Int(index)] = GroupDirectory.filtered
             if Int(index) < logIDs.count, logIDs[Int(index)] != .max {
                 logEntries[Int(logIDs[Int(index)])]?.isGone = true
+                unsaved?.logs.insert(logIDs[Int(index)])
                 logIDs[Int(index)] = .max
             }
         }
@@ -92,11 +97,13 @@ final class GroupDirectory {
             guard let key = keys[group] else { continue }
             indexByKey[key] = nil
             keys[group] = nil
+            unsaved?.groups.insert(UInt32(group))
             freeGroups.append(UInt32(group))
             changed = true
         }
         for id in logEntries.indices where logEntries[id]?.isGone == true {
             logEntries[id] = nil
+            unsaved?.logs.insert(UInt32(id))
             freeLogIDs.append(UInt32(id))
             changed = true
         }
@@ -118,7 +125,9 @@ final class GroupDirectory {
         if logIDs.count <= Int(index) {
             logIDs.append(contentsOf: repeatElement(.max, count: Int(index) + 1 - logIDs.count))
         }
-        let entry = LogEntry(labels: labels, group: group)
+        // Read from a checkpoint.
+        if logIDs[Int(index)] != .max { return }
+        let entry = LogEntry(labels: labels, group: group, series: index)
         if let free = freeLogIDs.popLast() {
             logEntries[Int(free)] = entry
             logIDs[Int(index)] = free
@@ -126,6 +135,7 @@ final class GroupDirectory {
             logIDs[Int(index)] = UInt32(logEntries.count)
             logEntries.append(entry)
         }
+        unsaved?.logs.insert(logIDs[Int(index)])
     }
 
     /// The id under which sample logs know a series.
@@ -149,6 +159,7 @@ final class GroupDirectory {
             keys.append(key)
         }
         indexByKey[key] = index
+        unsaved?.groups.insert(index)
         return index
     }
 

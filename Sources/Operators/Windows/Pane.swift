@@ -12,6 +12,10 @@ final class Pane {
     private(set) var groups: [UInt32] = []
     /// Groups with a sample since the last trigger; kept in update mode only.
     var changed: [UInt32] = []
+    /// Groups with a sample since the last checkpoint; kept where there are checkpoints.
+    private(set) var unsaved: [UInt32] = []
+    /// Whether a checkpoint knows the pane.
+    var isSaved = false
     let columns: [any StateColumn]
     let logs: [SampleLog]
     /// Rows on their way into the state; lent while a batch is processed.
@@ -20,8 +24,15 @@ final class Pane {
 
     private static let seen: UInt8 = 1
     private static let changedMark: UInt8 = 2
+    private static let unsavedMark: UInt8 = 4
+    /// What the mark of a group that is noted everywhere looks like.
+    private let full: UInt8
 
-    init(index: Int64, window: WindowSpec, columns: [any StateColumn], logs: [SampleLog]) {
+    init(
+        index: Int64, window: WindowSpec, columns: [any StateColumn], logs: [SampleLog], tracksChanges: Bool,
+        tracksUnsaved: Bool
+    ) {
+        full = Pane.seen | (tracksChanges ? Pane.changedMark : 0) | (tracksUnsaved ? Pane.unsavedMark : 0)
         self.index = index
         newestWindow = window.newestWindow(ofPane: index)
         startMs = window.paneStartMs(index)
@@ -38,25 +49,48 @@ final class Pane {
     }
 
     /// Notes which groups these rows touch.
-    func mark(_ rows: UnsafeBufferPointer<UInt32>, trackChanges: Bool) {
+    func mark(_ rows: UnsafeBufferPointer<UInt32>) {
         marks.withUnsafeMutableBufferPointer { marks in
-            for group in rows {
-                let mark = marks[Int(group)]
-                if mark == 0 { groups.append(group) }
-                if trackChanges && mark & Pane.changedMark == 0 {
-                    changed.append(group)
-                    marks[Int(group)] = Pane.seen | Pane.changedMark
-                } else if mark == 0 {
-                    marks[Int(group)] = Pane.seen
-                }
+            for group in rows where marks[Int(group)] != full {
+                let missing = ~marks[Int(group)] & full
+                if missing & Pane.seen != 0 { groups.append(group) }
+                if missing & Pane.changedMark != 0 { changed.append(group) }
+                if missing & Pane.unsavedMark != 0 { unsaved.append(group) }
+                marks[Int(group)] = full
             }
         }
     }
 
     /// Begins a new trigger: nothing has changed yet.
     func clearChanged() {
-        for group in changed { marks[Int(group)] = Pane.seen }
+        for group in changed { marks[Int(group)] &= ~Pane.changedMark }
         changed.removeAll(keepingCapacity: true)
+    }
+
+    /// A checkpoint has it all.
+    func noteSaved() {
+        for group in unsaved { marks[Int(group)] &= ~Pane.unsavedMark }
+        unsaved.removeAll(keepingCapacity: true)
+        isSaved = true
+    }
+
+    /// Takes groups whose state was read from a checkpoint.
+    func restore(_ restored: [UInt32]) {
+        for group in restored where marks[Int(group)] & Pane.seen == 0 {
+            groups.append(group)
+            marks[Int(group)] |= Pane.seen
+        }
+    }
+
+    /// `groups` or `unsaved` in ascending order.
+    static func ascending(_ groups: [UInt32], bound: Int) -> [UInt32] {
+        guard groups.count > bound / 16 else { return groups.sorted() }
+        var isIn = [Bool](repeating: false, count: bound)
+        for group in groups { isIn[Int(group)] = true }
+        var result: [UInt32] = []
+        result.reserveCapacity(groups.count)
+        for group in 0..<bound where isIn[group] { result.append(UInt32(group)) }
+        return result
     }
 
     /// Bytes of state held.

@@ -11,8 +11,8 @@ public final class PaneWindows: WindowOperator {
     /// Panes that rows are gathered for at one time; each needs a buffer.
     private static let maxActivePanes = 64
 
-    public private(set) var ledger = QueryLedger()
-    public private(set) var frozenThrough: Int64?
+    public internal(set) var ledger = QueryLedger()
+    public internal(set) var frozenThrough: Int64?
 
     let plan: QueryPlan
     let window: WindowSpec
@@ -20,18 +20,21 @@ public final class PaneWindows: WindowOperator {
     private let inputs: InputEvaluator
 
     /// Open panes by index, and their indices in order.
-    private var panes: [Int64: Pane] = [:]
-    private var paneOrder: [Int64] = []
+    var panes: [Int64: Pane] = [:]
+    private(set) var paneOrder: [Int64] = []
     private var activePanes: [Pane] = []
     private var spareBuffers: [RowBuffer] = []
 
     private var frozen: [WindowPartial] = []
     private var late: [LateSample] = []
     /// Windows up to here are frozen by this partition's own watermark (not by an emission that did not wait for it).
-    private var ownFrozenThrough: Int64?
-    private var maxTimestampMs = Int64.min
+    var ownFrozenThrough: Int64?
+    var maxTimestampMs = Int64.min
     /// The event time that freezes the next window; `Int64.min` before the first sample.
-    private var nextFreezeMs = Int64.min
+    var nextFreezeMs = Int64.min
+    /// Whether changes are noted for checkpoints, and panes that went since the last one which it knows.
+    var tracksUnsaved = false
+    var removedSaved: [Int64] = []
 
     private var rowGroups: UnsafeMutablePointer<UInt32>
     private var rowGroupCapacity = 64
@@ -174,12 +177,24 @@ public final class PaneWindows: WindowOperator {
         let index = window.pane(of: timestampMs)
         if let pane = panes[index] { return pane }
         if let frozenThrough, window.newestWindow(ofPane: index) <= frozenThrough { return nil }
+        return addPane(index)
+    }
+
+    /// A new, empty pane.
+    func addPane(_ index: Int64) -> Pane {
         let pane = Pane(
             index: index, window: window, columns: plan.states.map { $0.kind.make() },
-            logs: plan.logs.map { _ in SampleLog() })
+            logs: plan.logs.map { _ in SampleLog(tracksChanges: tracksUnsaved) }, tracksChanges: plan.tracksChanges,
+            tracksUnsaved: tracksUnsaved)
         panes[index] = pane
         paneOrder.insert(index, at: firstPlace(ofPane: index))
         return pane
+    }
+
+    /// Takes a pane away.
+    func removePane(_ index: Int64) {
+        panes[index] = nil
+        paneOrder.removeAll { $0 == index }
     }
 
     /// How many open panes lie before `index`. O(log panes).
@@ -239,7 +254,7 @@ public final class PaneWindows: WindowOperator {
     private func flush(_ pane: Pane, _ batch: SampleBatch) {
         guard let rows = pane.pending, rows.count > 0 else { return }
         pane.grow(to: groups.bound)
-        pane.mark(UnsafeBufferPointer(start: rows.groups, count: rows.count), trackChanges: plan.tracksChanges)
+        pane.mark(UnsafeBufferPointer(start: rows.groups, count: rows.count))
         inputs.update(pane.columns, rows: rows, batch: batch)
         if !pane.logs.isEmpty { inputs.append(to: pane.logs, rows: rows, batch: batch, directory: groups) }
         rows.clear()
@@ -270,6 +285,7 @@ public final class PaneWindows: WindowOperator {
         var done = 0
         while done < paneOrder.count, let pane = panes[paneOrder[done]], pane.newestWindow <= newest {
             panes[paneOrder[done]] = nil
+            if pane.isSaved { removedSaved.append(pane.index) }
             done += 1
         }
         paneOrder.removeFirst(done)
@@ -282,6 +298,9 @@ public final class PaneWindows: WindowOperator {
         guard place < paneOrder.count else { return nil }
         return max(first, window.oldestWindow(ofPane: paneOrder[place]))
     }
+
+    /// Whether nothing frozen waits to be taken.
+    var frozenIsTaken: Bool { frozen.isEmpty }
 
     public func takeFrozen() -> [WindowPartial] {
         defer { frozen = [] }

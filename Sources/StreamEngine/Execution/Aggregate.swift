@@ -91,6 +91,8 @@ public protocol StateColumn: AnyObject {
     /// Sets groups back to empty, for reuse.
     func reset(_ groups: UnsafeBufferPointer<UInt32>)
     func encode(_ group: UInt32, to writer: inout ByteWriter)
+    /// The same for many groups, one call for all of them.
+    func encode(_ groups: UnsafeBufferPointer<UInt32>, to writer: inout ByteWriter)
     func decode(_ group: UInt32, from reader: inout ByteReader) throws(DecodingFailure)
     /// A fresh, empty column of the same type.
     func makeEmpty() -> any StateColumn
@@ -147,6 +149,10 @@ public final class TypedStateColumn<State: AggregateState>: StateColumn {
 
     public func encode(_ group: UInt32, to writer: inout ByteWriter) { states[Int(group)].encode(to: &writer) }
 
+    public func encode(_ groups: UnsafeBufferPointer<UInt32>, to writer: inout ByteWriter) {
+        for group in groups { states[Int(group)].encode(to: &writer) }
+    }
+
     public func decode(_ group: UInt32, from reader: inout ByteReader) throws(DecodingFailure) {
         states[Int(group)] = try State(from: &reader)
     }
@@ -193,6 +199,10 @@ public final class TextStateColumn<State: TextAggregateState>: StateColumn {
     }
 
     public func encode(_ group: UInt32, to writer: inout ByteWriter) { states[Int(group)].encode(to: &writer) }
+
+    public func encode(_ groups: UnsafeBufferPointer<UInt32>, to writer: inout ByteWriter) {
+        for group in groups { states[Int(group)].encode(to: &writer) }
+    }
 
     public func decode(_ group: UInt32, from reader: inout ByteReader) throws(DecodingFailure) {
         states[Int(group)] = try State(from: &reader)

@@ -1,3 +1,5 @@
+import Platform
+
 /// What is left of a query's windows over a partition whose input is over and whose windows have all been taken: the
 /// ledger. Thirty daily files so cost what one costs.
 final class EndedWindows: WindowOperator {
@@ -25,4 +27,14 @@ final class EndedWindows: WindowOperator {
         (SeriesLabels(name: .empty, labels: []), 0)
     }
     var stateBytes: Int { 0 }
+
+    // An input that ends for good is a replay's; its checkpoint is written before windows retire.
+    func trackStateChanges() {}
+    var stateRows: Int { 0 }
+    var unsavedRows: Int { 0 }
+    func encodeState(whole: Bool, to writer: inout ByteWriter) -> Int { 0 }
+    func decodeState(from reader: inout ByteReader) throws(DecodingFailure) {
+        throw DecodingFailure("windows that have ended take no state")
+    }
+    func finishDecodingState() {}
 }

@@ -1,3 +1,5 @@
+import Platform
+
 /// Raw bytes of one Kafka message, or of a chunk of whole lines of a file. Valid only during the call it is handed to.
 public struct RawRecord {
     public let bytes: UnsafeBufferPointer<UInt8>
@@ -47,6 +49,16 @@ public protocol RecordDecoder: AnyObject {
     /// A sample later than `latestTimestampMs` is bad (`futureTimestamp`); `Int64.max` when nothing is too late.
     func decode(
         _ record: RawRecord, latestTimestampMs: Int64, series: SeriesDictionary, into batch: SampleBatch)
+    /// Writes, for a checkpoint, what later records' meaning depends on. Look-up tables are not part of it.
+    func encodeState(to writer: inout ByteWriter)
+    /// Reads back what `encodeState` wrote.
+    func decodeState(from reader: inout ByteReader) throws(DecodingFailure)
+}
+
+extension RecordDecoder {
+    // Most formats remember nothing.
+    public func encodeState(to writer: inout ByteWriter) {}
+    public func decodeState(from reader: inout ByteReader) throws(DecodingFailure) {}
 }
 
 /// What a format's records are.

@@ -27,24 +27,28 @@ public final class PartitionTask {
     public private(set) var series: SeriesDictionary
     /// One for each query of the source, in the job's order.
     public private(set) var operators: [any WindowOperator] = []
-    public private(set) var ledger = PartitionLedger()
+    public internal(set) var ledger = PartitionLedger()
     /// Largest event time decoded, staleness markers included; nil before the first.
-    public private(set) var maxTimestampMs: Int64?
+    public internal(set) var maxTimestampMs: Int64?
     /// What the last read came back with.
     public private(set) var outcome = ReadOutcome.nothingYet
     /// The offset after the last record processed; nil before the first. For files, counted in lines.
-    public private(set) var nextOffset: Int64?
+    public internal(set) var nextOffset: Int64?
     /// Records were handed over by the last `process`.
     public private(set) var advanced = false
     /// Why the task cannot go on.
     public private(set) var failure: (any Error)?
 
-    private var decoder: (any RecordDecoder)?
+    private(set) var decoder: (any RecordDecoder)?
     private var isRetired = false
     private var batch = SampleBatch(capacity: 64)
     private let options: TaskOptions
     private var badRecords: [BadRecord] = []
-    private var lastSweepMs = Int64.min
+    var lastSweepMs = Int64.min
+    /// What checkpoints know and need; nil where there are none.
+    var checkpoint: TaskCheckpoint?
+    /// Records from this offset on are not read yet (a checkpoint is caught up with); nil: all are.
+    var limitOffset: Int64?
     /// What the dictionary held when it was found full last, nothing of it old enough to go.
     private var quiet: (insertions: Int, oldestSeenMs: Int64)?
     /// Rows of the batch looked at while the dictionary is full, and the newest time among them.
@@ -94,12 +98,16 @@ public final class PartitionTask {
         sweepIfDue()
         do {
             outcome = try reader.read(maxBytes: maxBytes) { record in
+                if let limitOffset, record.offset >= limitOffset { throw ReachedLimit() }
+                if checkpoint != nil, try !noteRecord(record) { return }
                 advanced = true
                 nextOffset = record.offset + 1
                 decoder?.decode(
                     record, latestTimestampMs: latestTimestampMs(record), series: series, into: batch)
                 if batch.count >= PartitionTask.rowsPerCall || batch.bad.count >= 256 { flush() }
             }
+        } catch is ReachedLimit {
+            outcome = .more
         } catch {
             failure = error
         }

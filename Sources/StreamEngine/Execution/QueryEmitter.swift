@@ -10,17 +10,19 @@ final class QueryEmitter {
     private let evaluator: WindowEvaluator
     private let builder: RowBuilder
     private let keyColumns: KeyColumns
-    private var keys = OrderedDirectory<GroupKey>()
-    private var series = OrderedDirectory<GroupedSeries>()
+    var keys = OrderedDirectory<GroupKey>()
+    var series = OrderedDirectory<GroupedSeries>()
     /// Contributions not emitted yet, by window; each list in partition order.
-    private var pending: [Int64: [Contribution]] = [:]
+    var pending: [Int64: [Contribution]] = [:]
+    /// Windows emitted since the last checkpoint whose contribution it knows, by partition.
+    var removedSaved: [PartitionID: [Int64]] = [:]
     private var maps: [PartitionID: LocalMap] = [:]
     /// Which partition holds each key, for partition-local queries.
     private var owners: [UInt32: PartitionID] = [:]
     /// The newest window emitted for good.
-    private(set) var emittedThrough: Int64?
-    private(set) var rowsOut = 0
-    private var lastForgottenMs = Int64.min
+    var emittedThrough: Int64?
+    var rowsOut = 0
+    var lastForgottenMs = Int64.min
     /// Windows that start earlier are left out: `replay --from` warms up before it.
     var firstWindowStartMs = Int64.min
 
@@ -50,7 +52,7 @@ final class QueryEmitter {
         }
     }
 
-    private func insert(_ new: Contribution, into windows: inout [Int64: [Contribution]]) {
+    func insert(_ new: Contribution, into windows: inout [Int64: [Contribution]]) {
         var list = windows[new.partial.window] ?? []
         list.insert(new, at: list.firstIndex { new.id < $0.id } ?? list.count)
         windows[new.partial.window] = list
@@ -78,13 +80,23 @@ final class QueryEmitter {
             }
         }
         maps[id] = map
-        if plan.isPartitionLocal {
-            for key in groupKeys {
-                if let owner = owners[key], owner != id { throw splitKey(key, owner, id) }
-                owners[key] = id
-            }
-        }
+        try claim(groupKeys, for: id)
         return Contribution(id: id, partial: partial, keys: groupKeys, logs: logs)
+    }
+
+    /// Notes which partition keys live in; one that lives in another already is an error.
+    func claim(_ groupKeys: [UInt32], for id: PartitionID) throws(SplitKeyError) {
+        guard plan.isPartitionLocal else { return }
+        for key in groupKeys {
+            if let owner = owners[key], owner != id { throw splitKey(key, owner, id) }
+            owners[key] = id
+        }
+    }
+
+    /// A partition's keys may live elsewhere from now on.
+    func disown(_ id: PartitionID) {
+        owners = owners.filter { $0.value != id }
+        maps[id] = nil
     }
 
     private func key(of group: UInt32, _ op: any WindowOperator, _ map: inout LocalMap) -> UInt32 {
@@ -124,17 +136,25 @@ final class QueryEmitter {
     /// trigger (`emitUpdates`), so here windows only leave the state.
     func emit(through newest: Int64, _ body: (RowBatch) throws -> Void) rethrows {
         for window in pending.keys.filter({ $0 <= newest }).sorted() {
-            guard let contributions = pending.removeValue(forKey: window) else { continue }
+            guard let contributions = takePending(window) else { continue }
             if plan.outputMode == .append { try emit(window, contributions, only: nil, body) }
         }
         if newest > emittedThrough ?? .min { emittedThrough = newest }
         forgetOldKeys()
     }
 
+    private func takePending(_ window: Int64) -> [Contribution]? {
+        guard let contributions = pending.removeValue(forKey: window) else { return nil }
+        for contribution in contributions where contribution.isSaved {
+            removedSaved[contribution.id, default: []].append(window)
+        }
+        return contributions
+    }
+
     /// Partition-local emission of a live run: what one partition froze is final at once.
     func emitFrozen(_ body: (RowBatch) throws -> Void) rethrows {
         for window in pending.keys.sorted() {
-            guard let contributions = pending.removeValue(forKey: window) else { continue }
+            guard let contributions = takePending(window) else { continue }
             for contribution in contributions { try emit(window, [contribution], only: nil, body) }
             if window > emittedThrough ?? .min { emittedThrough = window }
         }

@@ -8,6 +8,8 @@ struct Contribution {
     var logs: [[PaneSamples]]
     /// Whether no trigger has seen it yet (update mode).
     var isNew = true
+    /// Whether a checkpoint has it.
+    var isSaved = false
 
     /// The same after the directories moved their indices; nil where one did not.
     func moved(keys newKeys: [UInt32]?, series newSeries: [UInt32]?) -> Contribution {

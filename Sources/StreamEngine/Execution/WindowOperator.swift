@@ -1,3 +1,5 @@
+import Platform
+
 /// A sample that came too late for every window: a row of the `late` output.
 public struct LateSample: Sendable {
     public let offset: Int64
@@ -89,4 +91,19 @@ public protocol WindowOperator: AnyObject {
     func logSeries(_ series: UInt32) -> (labels: SeriesLabels, group: UInt32)
     /// Bytes of state held.
     var stateBytes: Int { get }
+
+    // MARK: Checkpoints
+
+    /// Begins to note what changes, for `encodeState` without `whole`. Called before the first sample.
+    func trackStateChanges()
+    /// Rows of state held, and those changed since the last `encodeState`.
+    var stateRows: Int { get }
+    var unsavedRows: Int { get }
+    /// Writes the state, without `whole` what changed since the last call; gives how many rows that were. What is frozen
+    /// has been taken before.
+    func encodeState(whole: Bool, to writer: inout ByteWriter) -> Int
+    /// Applies what `encodeState` wrote: a whole block first, then changes in order. Hostile bytes are a failure.
+    func decodeState(from reader: inout ByteReader) throws(DecodingFailure)
+    /// The last block was applied. `add(series:)` with every series of the partition follows.
+    func finishDecodingState()
 }

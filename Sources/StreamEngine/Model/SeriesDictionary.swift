@@ -30,9 +30,11 @@ public final class SeriesDictionary {
     /// The spelling met last; -1 before the first.
     @usableFromInline var last: Int32 = -1
 
-    private var indexByLabels: [SeriesLabels: UInt32] = [:]
-    private var labelsByIndex: [SeriesLabels?] = []
-    private var freeIndices: [UInt32] = []
+    var indexByLabels: [SeriesLabels: UInt32] = [:]
+    var labelsByIndex: [SeriesLabels?] = []
+    var freeIndices: [UInt32] = []
+    /// What checkpoints know; nil where there are none.
+    var saved: SavedSeries?
     /// Largest event time of each series; `Int64.min` before the first sample.
     public private(set) var lastSeenMs: UnsafeMutablePointer<Int64>
     private var lastSeenCapacity = 256
@@ -40,7 +42,7 @@ public final class SeriesDictionary {
     /// The largest number of series held at once.
     public let maxSeries: Int
     /// Indices given to new series since `takeNewIndices`.
-    private var newIndices: [UInt32] = []
+    var newIndices: [UInt32] = []
     /// How often a series was added.
     public private(set) var insertions = 0
     /// How often series were forgotten: indices found before may mean others since.
@@ -189,21 +191,26 @@ public final class SeriesDictionary {
             labelsByIndex[Int(free)] = labels
         } else {
             index = UInt32(labelsByIndex.count)
-            labelsByIndex.append(labels)
-            if labelsByIndex.count > lastSeenCapacity {
-                let grown = UnsafeMutablePointer<Int64>.allocate(capacity: lastSeenCapacity * 2)
-                grown.update(from: lastSeenMs, count: lastSeenCapacity)
-                (grown + lastSeenCapacity).initialize(repeating: .min, count: lastSeenCapacity)
-                lastSeenMs.deallocate()
-                lastSeenMs = grown
-                lastSeenCapacity *= 2
-            }
+            append(labels)
         }
         lastSeenMs[Int(index)] = .min
+        saved?.add(index)
         indexByLabels[labels] = index
         newIndices.append(index)
         insertions += 1
         return index
+    }
+
+    /// Gives the next index to a label set, or to nobody.
+    func append(_ labels: SeriesLabels?) {
+        labelsByIndex.append(labels)
+        guard labelsByIndex.count > lastSeenCapacity else { return }
+        let grown = UnsafeMutablePointer<Int64>.allocate(capacity: lastSeenCapacity * 2)
+        grown.update(from: lastSeenMs, count: lastSeenCapacity)
+        (grown + lastSeenCapacity).initialize(repeating: .min, count: lastSeenCapacity)
+        lastSeenMs.deallocate()
+        lastSeenMs = grown
+        lastSeenCapacity *= 2
     }
 
     /// The time of the series that would be forgotten first; `Int64.max` when there is none. O(series).
@@ -223,6 +230,7 @@ public final class SeriesDictionary {
             guard let labels = labelsByIndex[index] else { continue }
             indexByLabels[labels] = nil
             labelsByIndex[index] = nil
+            saved?.forget(UInt32(index))
             gone.append(UInt32(index))
         }
         guard !gone.isEmpty else { return gone }

@@ -47,6 +47,18 @@ public struct WindowSpec: Sendable, Hashable {
     @inlinable
     public func paneStartMs(_ pane: Int64) -> Int64 { pane * paneMs + offsetMs }
 
+    /// Whether a window of this number lies within time.
+    public func holds(window: Int64) -> Bool {
+        let (startMs, overflow) = window.multipliedReportingOverflow(by: slideMs)
+        return !overflow && (Int64.min / 2...Int64.max / 2).contains(startMs)
+    }
+
+    /// Whether a pane of this number lies, with its windows, within time.
+    public func holds(pane: Int64) -> Bool {
+        let (startMs, overflow) = pane.multipliedReportingOverflow(by: paneMs)
+        return !overflow && (Int64.min / 2...Int64.max / 2).contains(startMs)
+    }
+
     /// The newest window that contains a pane.
     @inlinable
     public func newestWindow(ofPane pane: Int64) -> Int64 { EventTime.floorDivide(pane, panesPerSlide) }
