@@ -42,6 +42,11 @@ let package = Package(
         // Not shipped: librdkafka's mock cluster as a program, for tests and for trying things by hand.
         .executableTarget(name: "mock-kafka", dependencies: ["CRdkafka"], path: "Tests/Tools/mock-kafka"),
 
+        // Not shipped: random tables as Parquet files, which other people's readers then read.
+        .executableTarget(
+            name: "parquet-tables", dependencies: ["Connectors", "StreamEngine", "Platform"],
+            path: "Tests/Tools/parquet-tables"),
+
         // The Swift API as a program of its own.
         .executableTarget(
             name: "example-node-cpu", dependencies: ["StreamEngine", "Operators", "Connectors"],

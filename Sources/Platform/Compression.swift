@@ -68,7 +68,8 @@ protocol Decompressor: AnyObject {
 public struct CompressionFailure: Error, Sendable, CustomStringConvertible {
     public let description: String
 
-    init(_ description: String) { self.description = description }
+    /// A failure in words.
+    public init(_ description: String) { self.description = description }
 }
 
 extension Compression {
