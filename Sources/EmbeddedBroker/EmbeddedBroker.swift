@@ -55,8 +55,8 @@ public final class EmbeddedBroker: Sendable {
     public func start(adminPort: UInt16? = nil) throws(BrokerError) -> UInt16 {
         let before = state.withLock { ($0.mailbox == nil, $0.port) }
         guard before.0 else { throw BrokerError("the broker runs already") }
+        let mailbox = try Mailbox()
         let lock = try lockData()
-        let mailbox = Mailbox()
         let started = Monitor<Result<(UInt16, UInt16?), BrokerError>?>(nil)
         let configuration = configuration
         let port = before.1 == 0 ? configuration.port : before.1
@@ -123,8 +123,9 @@ public final class EmbeddedBroker: Sendable {
                 throw BrokerError("topic \(topic.name): \(error.message)")
             }
         }
+        let loop = try EventLoop(cluster: cluster, listener: listener, admin: admin, mailbox: mailbox)
         started.withLock { $0 = .success((listener.port, admin?.port)) }
-        return EventLoop(cluster: cluster, listener: listener, admin: admin, mailbox: mailbox)
+        return loop
     }
 
     /// One broker at a time in a data folder. -1: in memory.

@@ -10,7 +10,7 @@ extension Cluster {
     func openTopics(_ entries: [String: TopicEntry]) throws(StorageError) {
         let known = Set(entries.values.flatMap { entry in (0..<entry.partitions).map { "\(entry.name)-\($0)" } })
         let folder = try storage.folder("topics")
-        for name in folder.names() where !known.contains(name) { try folder.folder(name).removeAll() }
+        for name in try folder.names() where !known.contains(name) { try folder.folder(name).removeAll() }
         for entry in entries.values {
             let overrides = Dictionary(
                 entry.config.compactMap { item in item.value.map { (item.name, $0) } }, uniquingKeysWith: { $1 })
@@ -22,19 +22,22 @@ extension Cluster {
                 config = TopicConfig()
             }
             let topic = ClusterTopic(name: entry.name, id: entry.id, config: config)
-            try addPartitions(topic, upTo: entry.partitions)
+            for partition in try openPartitions(topic, upTo: entry.partitions) { topic.add(partition) }
             topics[entry.name] = topic
             topicNames[entry.id] = entry.name
         }
     }
 
-    private func addPartitions(_ topic: ClusterTopic, upTo count: Int32) throws(StorageError) {
+    /// Opens what a topic lacks up to `count` partitions; they are not the topic's yet.
+    private func openPartitions(_ topic: ClusterTopic, upTo count: Int32) throws(StorageError) -> [Partition] {
+        var opened: [Partition] = []
         for index in Int32(topic.partitions.count)..<max(count, Int32(topic.partitions.count)) {
             let log = try PartitionLog(
                 storage: partitionFolder(topic.name, index), gate: gate, config: topic.config,
                 startOffset: logStarts[TopicPartition(topic.name, index)] ?? 0, nowMs: wallMs)
-            topic.add(Partition(topic: topic.name, index: index, log: log))
+            opened.append(Partition(topic: topic.name, index: index, log: log))
         }
+        return opened
     }
 
     /// The partition, if it exists.
@@ -77,24 +80,40 @@ extension Cluster {
     func grow(_ topic: ClusterTopic, to count: Int32) throws(BatchRefusal) { try open(topic, partitions: count) }
 
     private func open(_ topic: ClusterTopic, partitions: Int32) throws(BatchRefusal) {
-        let recorded = record(.topic) {
-            $0.topic = topic.entry
-            $0.topic.partitions = partitions
-        }
-        do {
-            if !isCrashed { try addPartitions(topic, upTo: partitions) }
+        // A killed broker touches nothing any more.
+        guard !isCrashed else { return }
+        // The files first: a folder the journal does not know is removed at the next start, while a topic of the journal
+        // whose files cannot be made would be there for ever.
+        let opened: [Partition]
+        do throws(StorageError) {
+            try removeLeftovers(topic, upTo: partitions)
+            opened = try openPartitions(topic, upTo: partitions)
         } catch {
             throw BatchRefusal(code: .kafkaStorageError, message: error.description)
         }
-        guard recorded else { throw BatchRefusal(code: .kafkaStorageError, message: "cannot write the journal") }
+        let isRecorded = record(.topic) {
+            $0.topic = topic.entry
+            $0.topic.partitions = partitions
+        }
+        guard isRecorded else { throw .journalRefused }
+        for partition in opened { topic.add(partition) }
+    }
+
+    /// Clears the folders of partitions to be made: of a deleted topic of this name, or of an attempt that failed.
+    private func removeLeftovers(_ topic: ClusterTopic, upTo count: Int32) throws(StorageError) {
+        let folder = try storage.folder("topics")
+        for index in Int32(topic.partitions.count)..<max(count, Int32(topic.partitions.count))
+        where folder.contains("\(topic.name)-\(index)") { try partitionFolder(topic.name, index).removeAll() }
     }
 
     /// Puts a topic's configuration in force. Durable before it returns.
     func configure(_ topic: ClusterTopic, _ config: TopicConfig) throws(BatchRefusal) {
-        topic.configure(config)
-        guard record(.topic, { $0.topic = topic.entry }) else {
-            throw BatchRefusal(code: .kafkaStorageError, message: "cannot write the journal")
+        let isRecorded = record(.topic) {
+            $0.topic = topic.entry
+            $0.topic.config = config.entries
         }
+        guard isRecorded else { throw .journalRefused }
+        topic.configure(config)
     }
 
     /// Deletes a topic with its data and the offsets committed for it.
@@ -137,6 +156,19 @@ extension ClusterTopic {
     var entry: TopicEntry {
         TopicEntry(
             name: name, id: id, partitions: Int32(partitions.count),
-            config: config.overrides.sorted { $0.key < $1.key }.map { ConfigValue(name: $0.key, value: $0.value) })
+            config: config.entries)
     }
+}
+
+extension TopicConfig {
+    /// What was set, as the journal has it.
+    fileprivate var entries: [ConfigValue] {
+        overrides.sorted { $0.key < $1.key }.map { ConfigValue(name: $0.key, value: $0.value) }
+    }
+}
+
+extension BatchRefusal {
+    /// A change that could not be made durable was not made.
+    fileprivate static let journalRefused = BatchRefusal(
+        code: .kafkaStorageError, message: "the journal cannot be written; the broker's standard error says why")
 }

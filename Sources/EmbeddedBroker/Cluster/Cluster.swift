@@ -36,7 +36,7 @@ final class Cluster {
         let seed = configuration.seed ?? UInt64.random(in: .min ... .max)
         random = SplitMix64(seed: seed)
         faults = FaultPlan(seed: seed)
-        gate = WriteGate()
+        gate = WriteGate(clock: clock)
         if let path = configuration.dataDirectory {
             try LogStorage.makeFolder(path)
             storage = .directory(path)
@@ -97,7 +97,14 @@ final class Cluster {
 
     /// Makes a change durable; false when the disk refused it.
     func record(_ kind: JournalEntry.Kind, _ fill: (inout JournalEntry) -> Void) -> Bool {
-        openedJournal?.append(kind, fill) ?? false
+        guard let openedJournal else { return false }
+        do throws(StorageError) {
+            try openedJournal.append(kind, fill)
+            return true
+        } catch {
+            // The gate has said it; what asked answers that it was not done.
+            return false
+        }
     }
 
     private func recover() throws(StorageError) {
@@ -110,7 +117,7 @@ final class Cluster {
         if clusterId == .zero {
             clusterId = random.uuid()
             let id = clusterId
-            guard record(.identity, { $0.clusterId = id }) else { throw StorageError("cannot write the journal") }
+            try journal.append(.identity) { $0.clusterId = id }
         }
         try openTopics(recovered.topics)
         groups.restore(recovered)

@@ -100,8 +100,8 @@ final class Journal {
         self.storage = storage
         self.gate = gate
         file = try storage.open(Self.fileName)
-        let length = file.length
-        position = file.withMapped(count: length) { bytes in
+        let length = try file.length()
+        position = try file.withMapped(count: length) { bytes in
             var at = 0
             while let (entry, size) = StoredStruct.read(JournalEntry.self, bytes, at: at) {
                 replay(entry)
@@ -109,20 +109,18 @@ final class Journal {
             }
             return at
         }
-        if position < length { file.truncate(to: position) }
+        if position < length { try file.truncate(to: position) }
         snapshotBytes = position
     }
 
-    /// Makes a change durable; false when the disk refused it.
-    func append(_ kind: JournalEntry.Kind, _ fill: (inout JournalEntry) -> Void) -> Bool {
-        guard case .directory = storage else { return !gate.isShut }
+    /// Makes a change durable; or it has not happened.
+    func append(_ kind: JournalEntry.Kind, _ fill: (inout JournalEntry) -> Void) throws(StorageError) {
+        guard case .directory = storage else { return try gate.pass(file) }
         var entry = JournalEntry()
         entry.kind = kind.rawValue
         fill(&entry)
         let bytes = StoredStruct.bytes(entry)
-        guard let written = bytes.withUnsafeBytes({ gate.write([$0], to: file, at: position) }) else { return false }
-        position += written
-        return true
+        position += try file.write(bytes, at: position, through: gate)
     }
 
     /// Whether it is time for `compact`.
@@ -133,9 +131,9 @@ final class Journal {
         guard case .directory = storage, !gate.isShut else { return }
         var bytes: [UInt8] = []
         for entry in entries { bytes.append(contentsOf: StoredStruct.bytes(entry)) }
-        try storage.replace(Self.fileName, with: bytes, gate: gate)
-        guard !gate.isShut else { return }
-        file = try storage.open(Self.fileName)
+        // The file that was written, not one opened by name: were that refused, entries would go to a file without a name.
+        guard let replaced = try storage.replace(Self.fileName, with: bytes, gate: gate) else { return }
+        file = replaced
         position = bytes.count
         snapshotBytes = bytes.count
     }

@@ -31,6 +31,12 @@ public struct BrokerFaults: Sendable {
         broker.perform { $0.cluster.gate.shut(afterWrites: writes, tornPermille: tornPermille) }
     }
 
+    /// Refuses durable writes, as a full disk does: `count` of them (nil: all until `clear`) after letting `skip` pass,
+    /// each when `tornPermille`/1000 of its bytes have reached the file.
+    public func refuseWrites(_ count: Int? = nil, skip: Int = 0, tornPermille: Int = 0) {
+        broker.perform { $0.cluster.gate.refuse(after: skip, count: count, tornPermille: tornPermille) }
+    }
+
     /// Ends all faults but frozen partitions.
     public func clear() { run(.clear) }
 

@@ -7,6 +7,7 @@
 ///     crash [API]              stop as by kill -9, now or at the next such request
 ///     freeze TOPIC PARTITION   store and read nothing until thawed
 ///     thaw TOPIC PARTITION
+///     disk-full [WRITES]       refuse writes to the disk as a full one does, so many or until cleared
 ///     disconnect               close all connections
 ///     clear                    end all faults but frozen partitions
 ///     status                   connections, topics, requests hit by faults
@@ -17,6 +18,7 @@ public enum FaultCommand: Sendable, Equatable {
     case freeze(topic: String, partition: Int32)
     case thaw(topic: String, partition: Int32)
     case crash
+    case diskFull(writes: Int?)
     case disconnect
     case clear
     case status
@@ -55,6 +57,9 @@ public enum FaultCommand: Sendable, Equatable {
                 words[0] == "freeze"
                 ? .freeze(topic: words[1], partition: partition) : .thaw(topic: words[1], partition: partition)
             return
+        case "disk-full":
+            self = .diskFull(writes: words.count > 1 ? try Self.count(words, 1) : nil)
+            return
         case "disconnect":
             self = .disconnect
             return
@@ -73,7 +78,8 @@ public enum FaultCommand: Sendable, Equatable {
         case "thaw": form = "thaw TOPIC PARTITION"
         default:
             throw BrokerError(
-                "no fault `\(text)`; there are error, drop, delay, lose, crash, freeze, thaw, disconnect, clear, status"
+                "no fault `\(text)`; there are error, drop, delay, lose, crash, freeze, thaw, disk-full, disconnect, clear, "
+                    + "status"
             )
         }
         throw BrokerError("`\(text)` is not of the form `\(form)`")
@@ -104,8 +110,11 @@ public enum FaultCommand: Sendable, Equatable {
             guard let found = cluster.partition(topic, partition) else { return "error: no \(topic)-\(partition)" }
             if case .freeze = self { found.isFrozen = true } else { cluster.thaw(found) }
         case .crash: cluster.gate.shut()
+        case .diskFull(let writes): cluster.gate.refuse(count: writes)
         case .disconnect: loop.dropConnections()
-        case .clear: cluster.faults.clear()
+        case .clear:
+            cluster.faults.clear()
+            cluster.gate.admit()
         case .status:
             let partitions = cluster.topics.values.reduce(0) { $0 + $1.partitions.count }
             return "connections \(loop.connectionCount), topics \(cluster.topics.count), partitions \(partitions), "

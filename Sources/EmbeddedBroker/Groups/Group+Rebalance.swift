@@ -99,7 +99,7 @@ extension Group {
             return state == .preparingRebalance ? tryCompleteJoin() : prepareRebalance()
         }
         member.joining = nil
-        guard store() else { return reply(request.failed(.unknownServerError)) }
+        guard store() else { return reply(request.failed(.notCoordinator)) }
         var response = joinResponse(for: member)
         if wasLeader {
             // Without v9's flag the old leader id keeps the client from assigning anew.
@@ -226,7 +226,7 @@ extension Group {
             state = .stable
             guard store() else {
                 state = .completingRebalance
-                for member in members { fail(member, .unknownServerError) }
+                for member in members { fail(member, .notCoordinator) }
                 return prepareRebalance()
             }
             for member in members {

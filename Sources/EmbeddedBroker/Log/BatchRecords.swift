@@ -7,6 +7,8 @@ enum BatchRecords {
 
     /// The bytes behind the batch's header, decompressed; nil when they cannot be.
     static func bytes(_ batch: [UInt8], _ header: RecordBatchHeader) -> [UInt8]? {
+        // A file that cannot be read gives less than was asked for.
+        guard batch.count >= RecordBatchHeader.size else { return nil }
         let body = batch[RecordBatchHeader.size...]
         switch header.codec {
         case 0: return Array(body)

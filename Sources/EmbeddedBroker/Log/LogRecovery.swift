@@ -13,7 +13,7 @@ enum LogRecovery {
     /// Opens or makes the log in `storage`; `startOffset` is the first offset of a log without files.
     static func open(_ storage: LogStorage, startOffset: Int64, nowMs: Int64) throws(StorageError) -> Recovered {
         var recovered = Recovered()
-        let bases = storage.names().compactMap { name in
+        let bases = try storage.names().compactMap { name in
             name.hasSuffix(".log") ? Int64(name.dropLast(4)) : nil
         }
         for (position, base) in bases.enumerated() {
@@ -25,12 +25,12 @@ enum LogRecovery {
             }
             let file = try storage.open(Segment.name(base, ".log"))
             let isLast = position == bases.count - 1
-            if let sideFile = try readSideFile(storage, base), sideFile.size == Int64(file.length) {
+            if let sideFile = try readSideFile(storage, base), sideFile.size == Int64(try file.length()) {
                 recovered.segments.append(Segment(baseOffset: base, file: file, sideFile: sideFile))
                 recovered.aborted.append(contentsOf: sideFile.aborted)
                 recovered.producers.snapshot = sideFile.producers
             } else {
-                recovered.segments.append(scan(file, base: base, nowMs: nowMs, into: &recovered))
+                recovered.segments.append(try scan(file, base: base, nowMs: nowMs, into: &recovered))
             }
             // The side file of the last segment ends to be true with the next append.
             if isLast { storage.remove(Segment.name(base, ".index")) }
@@ -46,18 +46,22 @@ enum LogRecovery {
         _ storage: LogStorage, _ base: Int64
     ) throws(StorageError) -> SegmentSideFile? {
         let name = Segment.name(base, ".index")
-        guard case .directory = storage, storage.names().contains(name) else { return nil }
+        guard storage.contains(name) else { return nil }
         let file = try storage.open(name)
-        return file.withMapped(count: file.length) { StoredStruct.read(SegmentSideFile.self, $0, at: 0)?.value }
+        return try file.withMapped(count: try file.length()) {
+            StoredStruct.read(SegmentSideFile.self, $0, at: 0)?.value
+        }
     }
 
     /// Walks whole, undamaged batches whose offsets follow on, and cuts the file behind the last.
-    private static func scan(_ file: LogFile, base: Int64, nowMs: Int64, into recovered: inout Recovered) -> Segment {
+    private static func scan(
+        _ file: LogFile, base: Int64, nowMs: Int64, into recovered: inout Recovered
+    ) throws(StorageError) -> Segment {
         let segment = Segment(baseOffset: base, file: file)
-        let length = file.length
+        let length = try file.length()
         var producers = recovered.producers
         var aborted: [AbortedTransaction] = []
-        file.withMapped(count: length) { bytes in
+        try file.withMapped(count: length) { bytes in
             while segment.size < bytes.count {
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[segment.size...])
                 guard let batch = RecordBatchHeader.isWhole(rest), batch.baseOffset == segment.nextOffset else { break }
@@ -75,7 +79,7 @@ enum LogRecovery {
         }
         recovered.producers = producers
         recovered.aborted.append(contentsOf: aborted)
-        if segment.size < length { file.truncate(to: segment.size) }
+        if segment.size < length { try file.truncate(to: segment.size) }
         return segment
     }
 }

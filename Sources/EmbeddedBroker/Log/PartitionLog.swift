@@ -102,9 +102,11 @@ final class PartitionLog {
         var head = head
         head.set(bigEndian: header.baseOffset, at: 0)
         head.set(bigEndian: Int32(0), at: 12)
-        let written = head.withUnsafeBytes { gate.write([$0, rest], to: active.file, at: active.size) }
-        guard written != nil else {
-            throw BatchRefusal(code: .kafkaStorageError, message: StorageError("cannot append").description)
+        let written = head.withUnsafeBytes { head in
+            Result { () throws(StorageError) in try gate.write([head, rest], to: active.file, at: active.size) }
+        }
+        if case .failure(let error) = written {
+            throw BatchRefusal(code: .kafkaStorageError, message: error.description)
         }
         active.add(header)
     }

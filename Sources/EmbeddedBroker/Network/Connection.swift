@@ -117,8 +117,12 @@ final class Connection {
         case .nothing: break
         case .disconnect: return close()
         }
-        process()
+        // Not at once: an answer to this client may come amid another's request, and so on through all connections.
+        if !isProcessing { loop.resume(self) }
     }
+
+    /// Goes on with the requests that are waiting.
+    func resume() { process() }
 
     /// The socket takes more.
     func writable() {

@@ -17,13 +17,15 @@ final class EventLoop {
     private let listener: Listener
     private let admin: Listener?
     private let mailbox: Mailbox
-    private var poller = Poller()
+    private var poller: Poller
     private var connections: [UInt64: Connection] = [:]
     private var adminSessions: [UInt64: AdminSession] = [:]
+    private var resumed: [Connection] = []
     private var nextToken = Token.firstConnection
     private var isStopping = false
 
-    init(cluster: Cluster, listener: Listener, admin: Listener?, mailbox: Mailbox) {
+    init(cluster: Cluster, listener: Listener, admin: Listener?, mailbox: Mailbox) throws(BrokerError) {
+        poller = try Poller()
         self.cluster = cluster
         self.listener = listener
         self.admin = admin
@@ -46,11 +48,19 @@ final class EventLoop {
         while !isStopping && !cluster.isCrashed {
             for event in poller.wait(timeoutMs: timeoutMs) { handle(event) }
             cluster.runTimers()
+            while !resumed.isEmpty && !cluster.isCrashed {
+                let waiting = resumed
+                resumed = []
+                for connection in waiting { connection.resume() }
+            }
         }
         for connection in connections.values { connection.close() }
         for session in adminSessions.values { session.close() }
         if !cluster.isCrashed { cluster.close() }
     }
+
+    /// Lets a connection go on when the event in hand is done.
+    func resume(_ connection: Connection) { resumed.append(connection) }
 
     /// Ends `run` after the event in hand.
     func stop() { isStopping = true }

@@ -10,7 +10,10 @@ final class Mailbox: Sendable {
     let descriptor: Int32
     private let messages = Monitor<[Message]>([])
 
-    init() { descriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK)) }
+    init() throws(BrokerError) {
+        descriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
+        guard descriptor >= 0 else { throw BrokerError("cannot make an eventfd: \(String(cString: strerror(errno)))") }
+    }
 
     deinit { close(descriptor) }
 

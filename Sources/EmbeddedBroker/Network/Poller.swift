@@ -15,7 +15,10 @@ struct Poller: ~Copyable {
     private let descriptor: Int32
     private var buffer = [epoll_event](repeating: epoll_event(), count: 256)
 
-    init() { descriptor = epoll_create1(Int32(EPOLL_CLOEXEC)) }
+    init() throws(BrokerError) {
+        descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard descriptor >= 0 else { throw BrokerError("cannot watch sockets: \(String(cString: strerror(errno)))") }
+    }
 
     deinit { close(descriptor) }
 

@@ -103,7 +103,7 @@ struct OffsetCommitRequest: BrokerRequest {
             }
             response.topics.append(answered)
         }
-        guard cluster.groups.commit(groupId, accepted) else { return reply(failed(.unknownServerError)) }
+        guard cluster.groups.commit(groupId, accepted) else { return reply(failed(.notCoordinator)) }
         reply(response)
     }
 }

@@ -32,7 +32,9 @@ struct InitProducerIdRequest: BrokerRequest {
 
     func answer(_ reply: Reply<Self>, _ cluster: Cluster) {
         guard let transactionalId else {
-            guard let id = cluster.transactions.newProducerId() else { return reply(failed(.unknownServerError)) }
+            guard let id = cluster.transactions.newProducerId() else {
+                return reply(failed(.coordinatorLoadInProgress))
+            }
             return reply(Response(producerId: id, epoch: 0))
         }
         do {

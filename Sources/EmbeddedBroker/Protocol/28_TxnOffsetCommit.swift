@@ -108,7 +108,7 @@ struct TxnOffsetCommitRequest: BrokerRequest {
             response.topics.append(answered)
         }
         guard cluster.groups.commitPending(groupId, producerId: producerId, accepted) else {
-            return reply(failed(.unknownServerError))
+            return reply(failed(.notCoordinator))
         }
         reply(response)
     }

@@ -61,7 +61,7 @@ struct OffsetDeleteRequest: BrokerRequest {
         guard group.state == .empty else { return reply(failed(.nonEmptyGroup)) }
         let partitions = topics.flatMap { topic in topic.partitions.map { TopicPartition(topic.name, $0.index) } }
         guard cluster.groups.removeOffsets(group, partitions.filter { group.offsets[$0] != nil }) else {
-            return reply(failed(.unknownServerError))
+            return reply(failed(.notCoordinator))
         }
         reply(
             Response(

@@ -118,6 +118,10 @@ struct WireCodec {
         guard length <= remaining else {
             throw WireError("length \(length) before byte \(at), \(remaining) bytes left")
         }
+        // As Kafka does: a longer string could not be told again in a version with 16-bit lengths.
+        guard !short || length <= Int(Int16.max) else {
+            throw WireError("a string of \(length) bytes before byte \(at)")
+        }
         return length
     }
 

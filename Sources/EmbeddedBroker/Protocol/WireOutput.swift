@@ -1,8 +1,14 @@
 /// An open file of the log, closed with its last user; so a deleted segment can still be sent.
 final class LogFile {
     let descriptor: Int32
+    /// For messages.
+    var path: String
 
-    init(descriptor: Int32) { self.descriptor = descriptor }
+    /// Takes ownership of an open descriptor.
+    init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
 
     deinit { closeDescriptor(descriptor) }
 }

@@ -3,6 +3,9 @@
 /// EndTxn is answered when the decision is in the journal. The markers follow `transactionMarkerDelayMs` later; until they
 /// are all written the id answers CONCURRENT_TRANSACTIONS. After a crash in between, recovery writes them (again).
 final class TransactionCoordinator {
+    /// Time between attempts when the disk refuses, milliseconds.
+    private static let retryMs: Int64 = 100
+
     private unowned let cluster: Cluster
     private var byId: [String: TransactionState] = [:]
     private var timeouts: [String: Timers.Timer] = [:]
@@ -45,9 +48,9 @@ final class TransactionCoordinator {
             state.transactionalId = transactionalId
             state.timeoutMs = timeoutMs
             state.epoch = 0
-            guard let id = newProducerId() else { throw GroupRefusal(.unknownServerError) }
+            guard let id = newProducerId() else { throw GroupRefusal(.notCoordinator) }
             state.producerId = id
-            guard store(state) else { throw GroupRefusal(.unknownServerError) }
+            guard store(state) else { throw GroupRefusal(.notCoordinator) }
             return (state.producerId, state.epoch)
         }
         // A producer that names itself (KIP-360) must be the present one, or the one before whose answer was lost.
@@ -74,13 +77,13 @@ final class TransactionCoordinator {
         state.partitions = []
         state.groups = []
         state.startMs = -1
-        guard store(state) else { throw GroupRefusal(.unknownServerError) }
+        guard store(state) else { throw GroupRefusal(.notCoordinator) }
         return (state.producerId, state.epoch)
     }
 
     private func bump(_ state: inout TransactionState, remembersEpoch: Bool) throws(GroupRefusal) {
         if state.epoch >= Int16.max - 1 {
-            guard let id = newProducerId() else { throw GroupRefusal(.unknownServerError) }
+            guard let id = newProducerId() else { throw GroupRefusal(.notCoordinator) }
             state.lastProducerId = remembersEpoch ? state.producerId : -1
             state.producerId = id
             state.lastEpoch = -1
@@ -95,7 +98,7 @@ final class TransactionCoordinator {
         var state = state
         if state.epoch < Int16.max { state.epoch += 1 }
         state.lastEpoch = -1
-        guard decide(&state, commits: false) else { throw GroupRefusal(.unknownServerError) }
+        guard decide(&state, commits: false) else { throw GroupRefusal(.notCoordinator) }
     }
 
     // MARK: Taking part
@@ -131,7 +134,7 @@ final class TransactionCoordinator {
         let addsGroup = group.map { !state.groups.contains($0) } ?? false
         if addsGroup, let group { state.groups.append(group) }
         guard isNew || !added.isEmpty || addsGroup else { return }
-        guard store(state) else { throw GroupRefusal(.unknownServerError) }
+        guard store(state) else { throw GroupRefusal(.notCoordinator) }
         if isNew { watchTimeout(state) }
     }
 
@@ -173,7 +176,7 @@ final class TransactionCoordinator {
         var state = try checked(transactionalId, producerId, epoch)
         switch state.phase {
         case .ongoing:
-            guard decide(&state, commits: commits) else { throw GroupRefusal(.unknownServerError) }
+            guard decide(&state, commits: commits) else { throw GroupRefusal(.notCoordinator) }
         case .completeCommit: if !commits { throw GroupRefusal(.invalidTxnState) }
         case .completeAbort: if commits { throw GroupRefusal(.invalidTxnState) }
         case .prepareCommit: throw GroupRefusal(commits ? .concurrentTransactions : .invalidTxnState)
@@ -190,8 +193,10 @@ final class TransactionCoordinator {
         return true
     }
 
-    private func scheduleMarkers(_ transactionalId: String) {
-        let dueMs = cluster.monotonicMs + max(0, cluster.configuration.transactionMarkerDelayMs)
+    /// `isRetry`: the disk has refused the markers; it is not asked again at once.
+    private func scheduleMarkers(_ transactionalId: String, isRetry: Bool = false) {
+        let delayMs = max(isRetry ? Self.retryMs : 0, cluster.configuration.transactionMarkerDelayMs)
+        let dueMs = cluster.monotonicMs + delayMs
         cluster.timers.schedule(atMs: dueMs) { [weak self] in self?.complete(transactionalId) }
     }
 
@@ -207,33 +212,33 @@ final class TransactionCoordinator {
                     commits ? .commit : .abort, producerId: state.producerId, epoch: state.epoch, nowMs: nowMs)
             }
         } catch {
-            BrokerLog.warn("transaction \(transactionalId): \(error.message)")
-            return scheduleMarkers(transactionalId)
+            // The gate has said why. Partitions that have their marker get it again, which changes nothing.
+            return scheduleMarkers(transactionalId, isRetry: true)
         }
         for group in state.groups where !cluster.groups.decide(group, producerId: state.producerId, commits: commits) {
-            return scheduleMarkers(transactionalId)
+            return scheduleMarkers(transactionalId, isRetry: true)
         }
         let partitions = state.partitions
         state.phase = commits ? .completeCommit : .completeAbort
         state.partitions = []
         state.groups = []
-        guard store(state) else { return scheduleMarkers(transactionalId) }
+        guard store(state) else { return scheduleMarkers(transactionalId, isRetry: true) }
         for item in partitions { cluster.partition(item.topic, item.partition)?.changed(bytes: 0) }
     }
 
-    /// Aborts the transaction when its producer's time is over.
-    private func watchTimeout(_ state: TransactionState) {
+    /// Aborts the transaction when its producer's time is over, after `leastMs` at the earliest.
+    private func watchTimeout(_ state: TransactionState, leastMs: Int64 = 0) {
         let transactionalId = state.transactionalId
         let elapsedMs = max(0, cluster.wallMs - state.startMs)
-        let dueMs = cluster.monotonicMs + max(0, Int64(state.timeoutMs) - elapsedMs)
+        let dueMs = cluster.monotonicMs + max(leastMs, Int64(state.timeoutMs) - elapsedMs)
         timeouts.removeValue(forKey: transactionalId)?.cancel()
         timeouts[transactionalId] = cluster.timers.schedule(atMs: dueMs) { [weak self] in
             guard let self, let state = byId[transactionalId], state.phase == .ongoing else { return }
             do throws(GroupRefusal) {
                 try fenceAndAbort(state)
             } catch {
-                BrokerLog.warn("transaction \(transactionalId) timed out and cannot be aborted: \(error.code)")
-                watchTimeout(state)
+                // The disk has refused the decision, and the gate has said why.
+                watchTimeout(state, leastMs: Self.retryMs)
             }
         }
     }

@@ -23,12 +23,14 @@ final class TemporaryFolder {
         path = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp/broker-test"
     }
 
-    deinit { LogStorage.directory(path).removeAll() }
+    deinit { try? LogStorage.directory(path).removeAll() }
 }
 
 /// A cluster without sockets: requests go through the real bytes, time stands still unless moved.
 final class TestCluster {
     private(set) var cluster: Cluster
+    /// What the broker has said of its disk.
+    private(set) var complaints: [String] = []
     let clock = ManualClock()
     let configuration: BrokerConfiguration
 
@@ -39,10 +41,16 @@ final class TestCluster {
         change(&configuration)
         self.configuration = configuration
         cluster = try Cluster(configuration, clock: clock)
+        listen()
     }
 
+    private func listen() { cluster.gate.say = { [unowned self] in complaints.append($0) } }
+
     /// As after a crash or a stop: a new cluster on the same data.
-    func reopen() throws { cluster = try Cluster(configuration, clock: clock) }
+    func reopen() throws {
+        cluster = try Cluster(configuration, clock: clock)
+        listen()
+    }
 
     /// Moves time and runs what is due, a millisecond at a time near the start so that timers chain.
     func advance(ms: Int64) {

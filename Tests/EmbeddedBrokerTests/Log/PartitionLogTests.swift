@@ -4,9 +4,9 @@ import Testing
 @testable import EmbeddedBroker
 
 @Suite struct PartitionLogTests {
-    private func logFile(_ folder: TemporaryFolder, _ suffix: String = ".log") -> String {
+    private func logFile(_ folder: TemporaryFolder, _ suffix: String = ".log") throws -> String {
         let storage = LogStorage.directory(folder.path + "/topics/t-0")
-        let names = storage.names().filter { $0.hasSuffix(suffix) }
+        let names = try storage.names().filter { $0.hasSuffix(suffix) }
         return folder.path + "/topics/t-0/" + (names.last ?? "none")
     }
 
@@ -17,29 +17,30 @@ import Testing
         kit.create("t")
         kit.produce(TestBatch("a", "b"))
         kit.produce(.of(["c"], producer: (9, 0), sequence: 0))
-        let whole = try #require(stat(logFile(folder)))
+        let path = try logFile(folder)
+        let whole = try #require(try stat(path))
         kit.produce(.of(["d", "e"], producer: (9, 0), sequence: 1))
-        let all = try #require(stat(logFile(folder)))
-        let bytes = LogFile(descriptor: open(logFile(folder), O_RDONLY)).read(at: 0, count: all)
+        let all = try #require(try stat(path))
+        let bytes = LogFile(descriptor: open(path, O_RDONLY), path: path).read(at: 0, count: all)
         for length in whole..<all {
-            let file = LogFile(descriptor: open(logFile(folder), O_RDWR | O_TRUNC))
+            let file = LogFile(descriptor: open(path, O_RDWR | O_TRUNC), path: path)
             bytes.withUnsafeBytes { _ = pwrite(file.descriptor, $0.baseAddress, length, 0) }
             try kit.reopen()
             #expect(kit.read() == ["a", "b", "c"], "cut at \(length)")
-            #expect(stat(logFile(folder)) == whole)
+            #expect(try stat(path) == whole)
             #expect(kit.produce(.of(["d", "e"], producer: (9, 0), sequence: 1)).offset == 3)
         }
         // A damaged byte is a torn tail too.
-        let file = LogFile(descriptor: open(logFile(folder), O_RDWR))
+        let file = LogFile(descriptor: open(path, O_RDWR), path: path)
         var byte: UInt8 = 0xee
         pwrite(file.descriptor, &byte, 1, off_t(all - 2))
         try kit.reopen()
         #expect(kit.read() == ["a", "b", "c"])
     }
 
-    private func stat(_ path: String) -> Int? {
+    private func stat(_ path: String) throws -> Int? {
         let descriptor = open(path, O_RDONLY)
-        return descriptor < 0 ? nil : LogFile(descriptor: descriptor).length
+        return descriptor < 0 ? nil : try LogFile(descriptor: descriptor, path: path).length()
     }
 
     @Test(arguments: [true, false])
@@ -68,7 +69,7 @@ import Testing
         kit.create("t", config: ["segment.bytes": "300"])
         for index in 0..<20 { kit.produce(TestBatch("v\(index)")) }
         let storage = LogStorage.directory(folder.path + "/topics/t-0")
-        for name in storage.names() where name.hasSuffix(".index") { storage.remove(name) }
+        for name in try storage.names() where name.hasSuffix(".index") { storage.remove(name) }
         try kit.reopen()
         #expect(kit.read() == (0..<20).map { "v\($0)" })
     }
@@ -146,7 +147,7 @@ import Testing
         kit.create("t", partitions: 2)
         kit.produce(TestBatch("old"))
         _ = kit.ask(DeleteTopicsRequest(topics: [.init(name: "t")]))
-        #expect(LogStorage.directory(folder.path + "/topics").names().isEmpty)
+        #expect(try LogStorage.directory(folder.path + "/topics").names().isEmpty)
         kit.create("t")
         try kit.reopen()
         #expect(kit.read().isEmpty)

@@ -98,6 +98,42 @@ private final class Socket {
         }
     }
 
+    /// Each client's fetch waits for what the one before it produces: one record sets off all of them, one after the
+    /// other and not one inside the other.
+    @Test func aChainOfClientsIsNoRecursion() throws {
+        let length = 250
+        let (broker, port) = try broker { $0.topics = [.init("chain", partitions: length + 1)] }
+        defer { broker.stop() }
+        func framed(_ frame: [UInt8]) -> [UInt8] {
+            withUnsafeBytes(of: UInt32(frame.count).bigEndian, Array.init) + frame
+        }
+        func produce(_ partition: Int) -> [UInt8] {
+            let batch = TestBatch("x").bytes
+            let data = ProduceRequest.PartitionData(
+                index: Int32(partition),
+                records: Records(slice: FrameSlice(frame: FrameBuffer(batch), range: 0..<batch.count)))
+            return framed(
+                TestCluster.bytes(ProduceRequest(topics: [.init(name: "chain", partitions: [data])]), 9, "chain"))
+        }
+        var clients: [Socket] = []
+        for place in 0..<length {
+            let client = try #require(Socket(port: port))
+            let asked = FetchRequest.PartitionRequest(index: Int32(place), fetchOffset: 0, maxBytes: 1000)
+            let fetch = FetchRequest(
+                maxWaitMs: 60_000, minBytes: 1, topics: [.init(name: "chain", partitions: [asked])])
+            client.send(framed(TestCluster.bytes(fetch, 12, "chain")) + produce(place + 1))
+            clients.append(client)
+        }
+        let first = try #require(Socket(port: port))
+        #expect(first.pings())
+        first.send(produce(0))
+        for client in clients + [first] {
+            let size = try #require(client.receive(4)).reduce(0) { $0 << 8 | Int($1) }
+            #expect(client.receive(size) != nil)
+        }
+        #expect(first.pings())
+    }
+
     @Test func faultsStrikeAndAreCounted() throws {
         let (broker, port) = try broker()
         defer { broker.stop() }
@@ -131,7 +167,8 @@ private final class Socket {
 
     @Test(arguments: [
         "error Produce NOT_LEADER_OR_FOLLOWER 3", "error * 6", "drop Fetch", "delay Produce 100 2", "lose EndTxn",
-        "crash", "crash Produce", "freeze t 0", "thaw t 0", "disconnect", "clear", "status",
+        "crash", "crash Produce", "freeze t 0", "thaw t 0", "disk-full", "disk-full 3",
+        "disconnect", "clear", "status",
     ])
     func faultCommands(_ text: String) throws { _ = try FaultCommand(text) }
 
@@ -140,6 +177,7 @@ private final class Socket {
         ("error Produce", "`error Produce` is not of the form `error API CODE [TIMES]`"),
         ("drop Nothing", "no API `Nothing`"), ("drop Fetch x", "`x` is no number of times"),
         ("error Fetch NO_SUCH", "no error code `NO_SUCH`"), ("freeze t x", "`x` is no partition"),
+        ("disk-full x", "`x` is no number of times"),
     ])
     func badFaultCommands(_ text: String, _ message: String) {
         #expect { try FaultCommand(text) } throws: { "\($0)".hasPrefix(message) }

@@ -9,8 +9,8 @@ import Testing
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
         let descriptor = open("/\(root)/docs/broker.md", O_RDONLY)
         try #require(descriptor >= 0)
-        let file = LogFile(descriptor: descriptor)
-        let text = String(decoding: file.read(at: 0, count: file.length), as: UTF8.self)
+        let file = LogFile(descriptor: descriptor, path: "docs/broker.md")
+        let text = String(decoding: file.read(at: 0, count: try file.length()), as: UTF8.self)
         let rows = text.split(separator: "\n").filter { line in
             line.hasPrefix("| ") && line.dropFirst(2).first?.isNumber == true
         }
@@ -24,7 +24,7 @@ import Testing
     /// One file for each API key, named after both.
     @Test func everyApiHasItsFile() throws {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
-        let names = LogStorage.directory("/\(root)/Sources/EmbeddedBroker/Protocol").names()
+        let names = try LogStorage.directory("/\(root)/Sources/EmbeddedBroker/Protocol").names()
         let numbered = names.filter { $0.first?.isNumber == true }
         let expected = ApiRegistry.all.map { $0.api }.map { ($0.key < 10 ? "0" : "") + "\($0.key)_\($0.name).swift" }
         #expect(numbered == expected.sorted())

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Long checks that the normal test suite runs short. Fails if any of it fails; seeds are in the messages.
+#
+#   scripts/soak.sh PART [COUNT]      one part; without PART, the parts
+#
+#   broker-model [1000]    random histories of producers, transactions, offsets and crashes against a model
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PATH:/opt/swift/usr/bin"
+
+usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; }
+fail() { printf '%s\n' "$1" >&2; usage >&2; exit 2; }
+
+[ $# -gt 0 ] || { usage; exit 0; }
+part=$1
+count=${2:-}
+[ $# -le 2 ] || fail "soak.sh takes a part and a count, found: ${*:3}"
+[[ $count =~ ^([1-9][0-9]*)?$ ]] || fail "COUNT is a number from 1 on, found: $count"
+
+# tests FILTER: builds, then runs the tests of that name.
+tests() {
+    swift build --build-tests < /dev/null 2>&1 | tail -n 1
+    swift test --skip-build --filter "$1" < /dev/null
+}
+
+case $part in
+-h | --help) usage ;;
+broker-model) BROKER_MODEL_RUNS=${count:-1000} tests ModelTests ;;
+*) fail "no part $part" ;;
+esac
