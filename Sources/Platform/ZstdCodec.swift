@@ -25,9 +25,17 @@ final class ZstdDecompressor: Decompressor {
 extension Compression {
     /// One zstd frame of `bytes`, with content size and checksum.
     static func zstdFrame(_ bytes: [UInt8]) throws(CompressionFailure) -> [UInt8] {
+        try zstdFrame(bytes, level: ZSTD_CLEVEL_DEFAULT, hasChecksum: true)
+    }
+
+    /// One zstd frame of `bytes`, with content size.
+    static func zstdFrame(
+        _ bytes: [UInt8], level: Int32, hasChecksum: Bool
+    ) throws(CompressionFailure) -> [UInt8] {
         guard let context = ZSTD_createCCtx() else { throw CompressionFailure("no memory to compress (zstd)") }
         defer { ZSTD_freeCCtx(context) }
-        ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
+        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
+        ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, hasChecksum ? 1 : 0)
         var output = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
         let result = output.withUnsafeMutableBytes { target in
             bytes.withUnsafeBytes { source in

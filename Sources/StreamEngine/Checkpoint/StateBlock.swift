@@ -25,9 +25,12 @@ public struct StateBlock: Sendable, Equatable {
     public var id: StateID
     /// Whether it stands by itself. Otherwise it is applied on top of the blocks before it.
     public var isWhole: Bool
+    /// What the state is encoded as; packed where `packing` says so.
     public var bytes: [UInt8]
     /// Rows of state it holds (groups, series, samples), for people.
     public var rows: Int
+    /// How `bytes` are packed; nil as they were encoded. A store hands blocks out unpacked.
+    public internal(set) var packing: BlockPacking?
 
     /// A piece of state.
     public init(id: StateID, isWhole: Bool, bytes: [UInt8], rows: Int) {

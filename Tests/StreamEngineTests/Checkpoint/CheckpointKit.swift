@@ -1,0 +1,157 @@
+import Platform
+
+@testable import StreamEngine
+
+/// A clock that only the test moves.
+final class TestClock: Clock {
+    private let now = Monitor(Int64(1_000_000))
+
+    func wallMs() -> Int64 { now.withLock { $0 } }
+    func monotonicNs() -> Int64 { now.withLock { $0 } * 1_000_000 }
+    func sleep(ms: Int) { advance(ms: Int64(ms)) }
+    func advance(ms: Int64) { now.withLock { $0 += ms } }
+}
+
+/// A toy task: numbers by key, of which an epoch changes some. Its chain is whole maps and changes to them.
+struct ToyState: Equatable {
+    var values: [UInt8: UInt8] = [:]
+
+    func block(_ id: StateID, isWhole: Bool) -> StateBlock {
+        let bytes = values.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+        return StateBlock(id: id, isWhole: isWhole, bytes: bytes, rows: values.count)
+    }
+
+    /// The state after a chain.
+    static func decode(_ blocks: [StateBlock]) -> [StateID: ToyState] {
+        var states: [StateID: ToyState] = [:]
+        for block in blocks {
+            if block.isWhole { states[block.id] = ToyState() }
+            for at in stride(from: 0, to: block.bytes.count - 1, by: 2) {
+                states[block.id]?.values[block.bytes[at]] = block.bytes[at + 1]
+            }
+        }
+        return states
+    }
+
+    /// A chain put together.
+    @Sendable
+    static func merge(_ blocks: [StateBlock]) -> [StateBlock] {
+        decode(blocks).sorted { "\($0.key)" < "\($1.key)" }.map { $0.value.block($0.key, isWhole: true) }
+    }
+}
+
+/// A job of toys: partitions that change, over a store, as the engine would drive it.
+struct ToyJob {
+    let store: FileStateStore
+    let incarnation: String
+    let notices = Monitor<[CheckpointNotice]>([])
+    var partitions: [PartitionID]
+    /// What is in memory.
+    var states: [StateID: ToyState] = [:]
+    var stateTokens: [PartitionID: EpochToken] = [:]
+    var offsets: [PartitionID: Int64] = [:]
+    var sharedTokens: [StateID: EpochToken] = [:]
+    var shared: [StateID: ToyState] = [:]
+    var number = 0
+
+    static let directory = "/ck"
+
+    static func partition(_ number: Int32) -> PartitionID {
+        PartitionID(source: "metrics", topic: "node.metrics", partition: number)
+    }
+
+    init(
+        _ files: any FileSystem, incarnation: String, partitions: [Int32], options: FileStateOptions, clock: any Clock
+    ) {
+        let notices = self.notices
+        store = FileStateStore(
+            directory: Self.directory, incarnation: incarnation, options: options, files: files, clock: clock
+        ) { notice in notices.withLock { $0.append(notice) } }
+        self.incarnation = incarnation
+        self.partitions = partitions.map(Self.partition)
+    }
+
+    static var options: FileStateOptions {
+        var options = FileStateOptions()
+        options.hasThread = false
+        options.cleaningIntervalMs = 0
+        options.retainEpochs = 3
+        options.compression = .none
+        return options
+    }
+
+    /// Changes some partitions and makes an epoch of it, not yet decided. State is changed in memory whether or not it can
+    /// be written.
+    mutating func epoch(_ random: inout SeededRandom, snapshot: Bool = false) throws(CheckpointError) -> EpochRecord {
+        number += 1
+        let token = EpochToken(incarnation: incarnation, number: number)
+        var sections: [PartitionSection] = []
+        for partition in partitions {
+            let isFirst = stateTokens[partition] == nil
+            guard isFirst || snapshot || Int.random(in: 0..<3, using: &random) > 0 else { continue }
+            var blocks: [StateBlock] = []
+            for id in [StateID.task(partition), .windows(query: "cpu", partition)] {
+                var change = ToyState()
+                for _ in 0..<Int.random(in: 1..<4, using: &random) {
+                    change.values[UInt8.random(in: 0..<20, using: &random)] = UInt8.random(in: 0...255, using: &random)
+                }
+                states[id, default: ToyState()].values.merge(change.values) { $1 }
+                let isWhole = isFirst || snapshot
+                blocks.append((isWhole ? states[id, default: ToyState()] : change).block(id, isWhole: isWhole))
+            }
+            sections.append(
+                PartitionSection(
+                    partition: partition, parent: isFirst || snapshot ? nil : stateTokens[partition], blocks: blocks))
+            stateTokens[partition] = token
+            offsets[partition, default: 0] += Int64(Int.random(in: 1..<100, using: &random))
+        }
+        var sharedBlocks: [StateBlock] = []
+        let id = StateID.query("cpu")
+        if shared[id] == nil || Bool.random(using: &random) {
+            shared[id, default: ToyState()].values[0] = UInt8.random(in: 0...255, using: &random)
+            sharedTokens[id] = token
+            sharedBlocks.append(shared[id, default: ToyState()].block(id, isWhole: true))
+        }
+        let record = record(token)
+        try store.write(record, sections: sections, shared: sharedBlocks)
+        return record
+    }
+
+    private func record(_ token: EpochToken) -> EpochRecord {
+        EpochRecord(
+            token: token, writtenMs: Int64(number) * 1000, slot: "0", isFromReplay: false,
+            partitions: partitions.map { partition in
+                var ledger = PartitionLedger()
+                ledger.records = Int(offsets[partition] ?? 0)
+                ledger.badByReason = [.malformed: 2, .badName: 1]
+                return PartitionRecord(
+                    partition: partition, nextOffset: offsets[partition] ?? 0,
+                    state: stateTokens[partition] ?? token, watermarkMs: partition.partition == 0 ? nil : 5,
+                    ledger: ledger)
+            },
+            shared: sharedTokens,
+            decisions: [
+                Decision(kind: .idle, source: "metrics", partition: partitions.first, nextOffset: 3, epoch: number),
+                Decision(kind: .clockWatermark(ms: -7), source: "metrics", partition: nil, nextOffset: nil, epoch: 1),
+                Decision(kind: .join(watermarkMs: 9), source: "a", partition: partitions.last, nextOffset: 0, epoch: 2),
+                Decision(kind: .futureTimestamp(line: 4), source: "a", partition: nil, nextOffset: 1, epoch: 2),
+            ])
+    }
+
+    /// What is in memory, for comparing.
+    var memory: [StateID: ToyState] { states.merging(shared) { a, _ in a } }
+
+    /// Takes state over from a committed record.
+    mutating func resume(_ record: EpochRecord) throws(CheckpointError) {
+        states = [:]
+        stateTokens = [:]
+        for partition in record.partitions {
+            states.merge(ToyState.decode(try store.load(partition.partition, at: partition.state))) { $1 }
+            stateTokens[partition.partition] = partition.state
+            offsets[partition.partition] = partition.nextOffset
+        }
+        shared = ToyState.decode(try store.loadShared(record))
+        sharedTokens = record.shared
+        partitions = record.partitions.map(\.partition)
+    }
+}
