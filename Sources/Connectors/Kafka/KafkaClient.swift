@@ -17,6 +17,10 @@ final class KafkaClient {
     /// False from the moment when no broker could be reached until one is up again. While it is false no partition is
     /// known to be at its end.
     private(set) var isReachable = true
+    /// What the brokers can do, where the client was made to listen for it.
+    private(set) var versions = KafkaBrokerVersions()
+    /// Lines of level 7 are the user's wish, not only ours.
+    private let isDebugging: Bool
 
     /// Makes a client. `prepare` may add events or callbacks.
     init(_ configuration: KafkaConfiguration, log: @escaping @Sendable (KafkaLogLine) -> Void) throws(SourceError) {
@@ -26,6 +30,7 @@ final class KafkaClient {
         prefetchBytes = (setting("queued.max.messages.kbytes").flatMap { Int($0) } ?? 65_536) * 1024
         prefetchRecords = setting("queued.min.messages").flatMap { Int($0) } ?? 100_000
         self.log = log
+        isDebugging = setting("debug").map { $0 != KafkaBrokerVersions.debugContext } ?? true
         guard let conf = rd_kafka_conf_new() else { throw SourceError(.fatal, "librdkafka gives no configuration") }
         for setting in configuration.settings {
             if let problem = KafkaConfiguration.set(setting.name, setting.value, on: conf) {
@@ -76,7 +81,10 @@ final class KafkaClient {
         // These two come as error events as well, and one cause gives one message.
         let name = String(cString: facility)
         guard name != "FAIL", name != "ERROR" else { return }
-        log(KafkaLogLine(level: Int(level), text: "\(name): \(String(cString: text))"))
+        let line = String(cString: text)
+        if name == "APIVERSION" { versions.note(line) }
+        guard level < 7 || isDebugging else { return }
+        log(KafkaLogLine(level: Int(level), text: "\(name): \(line)"))
     }
 
     private func takeStatistics(_ event: OpaquePointer) -> [SourceEvent] {

@@ -86,6 +86,12 @@ public struct KafkaConfiguration: Sendable {
     /// Sets or replaces a setting of the engine's own.
     mutating func set(_ name: String, _ value: String) { settings.append(.init(name, value)) }
 
+    /// Adds a debug context to those the user asks for.
+    mutating func add(debug context: String) {
+        let own = settings.last { $0.name == "debug" }?.value
+        settings.append(.init("debug", own.map { "\($0),\(context)" } ?? context))
+    }
+
     /// What is wrong with a setting of `options` or `producerOptions`, in librdkafka's words where it is the judge; nil
     /// when it may stand.
     public static func check(name: String, value: String) -> String? {

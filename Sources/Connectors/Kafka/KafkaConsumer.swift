@@ -1,4 +1,5 @@
 import CRdkafka
+import Glibc
 import Platform
 import StreamEngine
 
@@ -22,6 +23,7 @@ public struct KafkaGroup: Sendable {
 public final class KafkaConsumer: LiveSource {
     public let description: String
     private let client: KafkaClient
+    private let connection: KafkaConnection
     private let group: KafkaGroup
     private let owners: KafkaTopicOwners
     private let offsets: KafkaOffsets
@@ -52,6 +54,7 @@ public final class KafkaConsumer: LiveSource {
         }
         owners = try KafkaTopicOwners(subscriptions, excluding: Set(excludedTopics))
         client = try KafkaClient(configuration, log: log)
+        self.connection = connection
         self.group = group
         description = "kafka \(client.brokers) group \(group.id)"
         offsets = KafkaOffsets(handle: client.handle)
@@ -165,6 +168,7 @@ public final class KafkaConsumer: LiveSource {
         for id in offsets.keys where !waiting.contains(id) {
             throw SourceError(.fenced, "\(id) is not assigned to this member (any more)", partition: id)
         }
+        try check(offsets)
         var started: [KafkaPartitionReader] = []
         for (id, offset) in offsets.sorted(by: { $0.key < $1.key }) {
             guard let queue = rd_kafka_queue_get_partition(client.handle, id.topic, id.partition) else {
@@ -174,12 +178,40 @@ public final class KafkaConsumer: LiveSource {
             wakeup.watch(queue)
             started.append(
                 KafkaPartitionReader(
-                    id: id, queue: queue, nextOffset: offset, endOffset: nil, reachability: reachability, waker: waker))
+                    id: id, queue: queue, nextOffset: offset, endOffset: nil, offsets: self.offsets,
+                    reachability: reachability, waker: waker))
         }
         try assign(offsets)
         waiting.subtract(offsets.keys)
         for reader in started { readers[reader.id] = reader }
         return started
+    }
+
+    /// Fails where the log does not hold these offsets. A broker that does not answer is left to the fetching, which will
+    /// find the same.
+    private func check(_ starts: [PartitionID: Int64]) throws(SourceError) {
+        for (id, offset) in starts.sorted(by: { $0.key < $1.key }) {
+            do throws(SourceError) {
+                let bounds = try offsets.bounds(of: id, timeoutMs: 3000)
+                // Beyond the end of what is committed: of an open transaction, or beyond the end of the log.
+                let high = offset > bounds.high ? try endOfLog(id) : bounds.high
+                guard (bounds.low...max(bounds.low, high)).contains(offset) else {
+                    throw KafkaOffsets.loss(of: id, at: offset, low: bounds.low, high: high)
+                }
+            } catch {
+                guard error.isRetriable else { throw error }
+                return
+            }
+        }
+    }
+
+    /// The offset of the next record to be written, transactions or not. A question for a client of its own, as this one
+    /// is told of committed transactions only.
+    private func endOfLog(_ id: PartitionID) throws(SourceError) -> Int64 {
+        var configuration = try KafkaConfiguration(.consumer, connection)
+        configuration.set("isolation.level", "read_uncommitted")
+        let other = try KafkaClient(configuration) { _ in }
+        return try KafkaOffsets(handle: other.handle).bounds(of: id, timeoutMs: 5000).high
     }
 
     private func assign(_ offsets: [PartitionID: Int64]) throws(SourceError) {
@@ -277,6 +309,37 @@ public final class KafkaConsumer: LiveSource {
 
     public func bounds(of partition: PartitionID) -> (low: Int64, high: Int64)? { offsets.knownBounds(of: partition) }
 
+    /// The group's name, and this member's static name in it.
+    var groupID: String { group.id }
+    var instanceID: String? { group.instanceID }
+
+    /// Whether the group has gone on without this member, which the next `poll` will tell as `lost`.
+    var isAssignmentLost: Bool { rd_kafka_assignment_lost(client.handle) != 0 }
+
+    /// Commits offsets and waits for the answer, at most `timeoutMs`.
+    func commit(_ offsets: [PartitionID: CommittedOffset], timeoutMs: Int) throws(SourceError) {
+        guard !offsets.isEmpty else { return }
+        let what = "committing offsets of group \(group.id)"
+        let list = KafkaPartitionList(capacity: offsets.count)
+        for (id, committed) in offsets {
+            list.add(id.topic, id.partition, offset: committed.offset, metadata: committed.metadata)
+        }
+        guard let answers = rd_kafka_queue_new(client.handle) else { throw SourceError(.fatal, "\(what): no queue") }
+        defer { rd_kafka_queue_destroy(answers) }
+        let asked = list.lend { rd_kafka_commit_queue(client.handle, $0, answers, nil, nil) }
+        guard asked == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaErrors.error(asked, what) }
+        guard let event = rd_kafka_queue_poll(answers, Int32(clamping: timeoutMs)) else {
+            throw SourceError(.timedOut, "\(what): no answer in \(timeoutMs) ms; check `brokers` and the network")
+        }
+        defer { rd_kafka_event_destroy(event) }
+        let entries = rd_kafka_event_topic_partition_list(event).map { KafkaPartitionList.entries(of: $0) } ?? []
+        for entry in entries where entry.error != RD_KAFKA_RESP_ERR_NO_ERROR {
+            throw KafkaErrors.error(entry.error, "\(what): \(entry.topic)/\(entry.partition)@\(entry.offset)")
+        }
+        let code = rd_kafka_event_error(event)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaErrors.error(code, what) }
+    }
+
     /// This member's id in the group, once it has joined.
     public var memberID: String? {
         guard let text = rd_kafka_memberid(client.handle) else { return nil }
@@ -312,6 +375,18 @@ final class KafkaGroupMetadata {
     init(_ pointer: OpaquePointer) { self.pointer = pointer }
 
     deinit { rd_kafka_consumer_group_metadata_destroy(pointer) }
+
+    /// librdkafka's own form of it: equal for equal identities.
+    func bytes() throws(SourceError) -> [UInt8] {
+        var buffer: UnsafeMutableRawPointer?
+        var size = 0
+        if let error = rd_kafka_consumer_group_metadata_write(pointer, &buffer, &size) {
+            defer { rd_kafka_error_destroy(error) }
+            throw SourceError(.other, "group metadata: \(String(cString: rd_kafka_error_string(error)))")
+        }
+        defer { free(buffer) }
+        return Array(UnsafeRawBufferPointer(start: buffer, count: size))
+    }
 
     /// Lends it to librdkafka for the length of a call.
     func lend<R>(_ body: (OpaquePointer) -> R) -> R { withExtendedLifetime(self) { body(pointer) } }

@@ -38,6 +38,30 @@ struct KafkaOffsets {
         return (low, high)
     }
 
+    /// An offset that is not in the log, as an error with what is there where the broker says so.
+    func loss(of id: PartitionID, at offset: Int64, detail: String? = nil) -> SourceError {
+        do throws(SourceError) {
+            let bounds = try bounds(of: id, timeoutMs: 2000)
+            return Self.loss(of: id, at: offset, low: bounds.low, high: bounds.high)
+        } catch {
+            return SourceError(
+                .dataLoss(wanted: offset, low: nil, high: nil),
+                "\(id)@\(offset) is not in the log: its records were deleted, or the topic was made anew"
+                    + (detail.map { " (\($0))" } ?? ""), partition: id)
+        }
+    }
+
+    /// The same with what is there: from `low` up to but not including `high`.
+    static func loss(of id: PartitionID, at offset: Int64, low: Int64, high: Int64) -> SourceError {
+        let what =
+            offset < low
+            ? "records \(offset) to \(low - 1) are gone (retention, or the topic was made anew)"
+            : "the log ends at \(high): the topic was made anew or truncated"
+        return SourceError(
+            .dataLoss(wanted: offset, low: low, high: high),
+            "\(id)@\(offset) is not in the log, which holds \(low) to \(high): \(what)", partition: id)
+    }
+
     /// The offset of the first record with this timestamp or a later one; a partition without one is missing from the
     /// answer.
     func offsets(

@@ -23,7 +23,7 @@ public final class KafkaPartitionReader: PartitionReader {
     /// The next offset to read; records in between that a reader of committed transactions does not see are skipped.
     public private(set) var nextOffset: Int64
     /// Reading ends before this offset; nil: never.
-    public let endOffset: Int64?
+    public private(set) var endOffset: Int64?
     /// Records dropped because they were below `nextOffset`.
     public private(set) var repeatedRecords = 0
     /// Records without a value.
@@ -35,6 +35,7 @@ public final class KafkaPartitionReader: PartitionReader {
     let queue: OpaquePointer
     /// Whether its owner has told librdkafka to fetch into `queue`.
     var isFetching = false
+    private let offsets: KafkaOffsets
     private let reachability: KafkaReachability
     private let waker: KafkaFetchWaker
     /// Taken since the queue was last empty, or the fetching last woken.
@@ -47,9 +48,10 @@ public final class KafkaPartitionReader: PartitionReader {
 
     /// Takes ownership of `queue`.
     init(
-        id: PartitionID, queue: OpaquePointer, nextOffset: Int64, endOffset: Int64?, reachability: KafkaReachability,
-        waker: KafkaFetchWaker
+        id: PartitionID, queue: OpaquePointer, nextOffset: Int64, endOffset: Int64?, offsets: KafkaOffsets,
+        reachability: KafkaReachability, waker: KafkaFetchWaker
     ) {
+        self.offsets = offsets
         self.id = id
         self.queue = queue
         self.nextOffset = nextOffset
@@ -82,7 +84,8 @@ public final class KafkaPartitionReader: PartitionReader {
                 continue
             }
             if let endOffset, offset >= endOffset {
-                rd_kafka_message_destroy(message)
+                // Kept for the time when the limit is lifted.
+                pending = message
                 nextOffset = endOffset
                 return .endOfInput
             }
@@ -139,10 +142,7 @@ public final class KafkaPartitionReader: PartitionReader {
             atEnd = true
             if message.pointee.offset > nextOffset { nextOffset = message.pointee.offset }
         case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-            throw SourceError(
-                .dataLoss(wanted: nextOffset, low: nil, high: nil),
-                "\(id)@\(nextOffset) is not in the log: the records were deleted, or the topic was made anew"
-                    + (detail.map { " (\($0))" } ?? ""), partition: id)
+            throw offsets.loss(of: id, at: nextOffset, detail: detail)
         default:
             let error = KafkaErrors.error(code, "reading \(id)@\(nextOffset)", partition: id, detail: detail)
             // librdkafka goes on by itself after these, and the brokers' state is told by the source's events.
@@ -162,6 +162,8 @@ public final class KafkaPartitionReader: PartitionReader {
         if let pending { rd_kafka_message_destroy(pending) }
         pending = nil
     }
+
+    public func limit(to offset: Int64?) { endOffset = offset }
 
     /// Offsets take the place of bytes, which are not counted in Kafka; nil without an end.
     public var progress: (consumed: Int64, total: Int64)? {

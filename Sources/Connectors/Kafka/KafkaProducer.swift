@@ -41,6 +41,7 @@ public final class KafkaProducer {
         if let transactionalID {
             configuration.set("transactional.id", transactionalID)
             configuration.set("transaction.timeout.ms", "\(transactionTimeoutMs)")
+            configuration.add(debug: KafkaBrokerVersions.debugContext)
         }
         self.transactionalID = transactionalID
         self.clock = clock
@@ -69,6 +70,11 @@ public final class KafkaProducer {
             try topicsOf.create(
                 topic, partitions: create.partitions, replication: create.replication, timeoutMs: timeoutMs)
         }
+        _ = try handle(of: topic, partitioner: partitioner)
+    }
+
+    /// Sets a topic's partitioner, without asking whether the topic is there.
+    func use(topic: String, partitioner: String) throws(SourceError) {
         _ = try handle(of: topic, partitioner: partitioner)
     }
 

@@ -8,7 +8,16 @@ import StreamEngine
 /// commits.
 public final class KafkaSink: Sink {
     public let description: String
-    private let producer: KafkaProducer
+    /// Whose producer it writes with.
+    private enum Output {
+        case own(KafkaProducer)
+        /// Somebody else closes it.
+        case lent(KafkaProducer)
+        /// The epochs' transactions.
+        case shared(KafkaEpochProducer)
+    }
+
+    private let output: Output
     private let topic: String
     private let encoder: (any RowEncoder)?
     private let flushTimeoutMs: Int
@@ -22,15 +31,37 @@ public final class KafkaSink: Sink {
         producer: KafkaProducer, ownsProducer: Bool = true, topic: String, encoder: (any RowEncoder)?,
         flushTimeoutMs: Int = 120_000
     ) {
-        self.producer = producer
-        self.ownsProducer = ownsProducer
+        output = ownsProducer ? .own(producer) : .lent(producer)
         self.topic = topic
         self.encoder = encoder
         self.flushTimeoutMs = flushTimeoutMs
         description = "kafka \(topic)"
     }
 
-    private let ownsProducer: Bool
+    /// A sink on a topic that `shared` has opened: it writes in the transaction that is open.
+    init(
+        through shared: KafkaEpochProducer, topic: String, encoder: (any RowEncoder)?, flushTimeoutMs: Int = 120_000
+    ) {
+        output = .shared(shared)
+        self.topic = topic
+        self.encoder = encoder
+        self.flushTimeoutMs = flushTimeoutMs
+        description = "kafka \(topic)"
+    }
+
+    private var producer: KafkaProducer {
+        switch output {
+        case .own(let producer), .lent(let producer): producer
+        case .shared(let shared): shared.producer
+        }
+    }
+
+    public var isTransactional: Bool {
+        switch output {
+        case .own, .lent: false
+        case .shared: true
+        }
+    }
 
     public func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) {
         guard let encoder else {
@@ -75,7 +106,8 @@ public final class KafkaSink: Sink {
 
     public func discard(_ epoch: EpochToken) {
         forget()
-        producer.purge()
+        // What is in a transaction ends with it.
+        if !isTransactional { producer.purge() }
     }
 
     private func forget() {
@@ -84,7 +116,7 @@ public final class KafkaSink: Sink {
     }
 
     public func close() throws(SinkError) {
-        guard ownsProducer else { return }
+        guard case .own(let producer) = output else { return }
         defer { producer.close() }
         try producer.flush(timeoutMs: flushTimeoutMs)
     }

@@ -45,7 +45,7 @@ public struct KafkaSinkFactory: SinkFactory {
 
     public func check(_ options: CheckedOptions) -> [Diagnostic] {
         ["options", "producerOptions"].flatMap { key in
-            settings(options, key).compactMap { setting in
+            Self.settings(options, key).compactMap { setting in
                 KafkaConfiguration.check(name: setting.name, value: setting.value).map {
                     Diagnostic($0, path: "\(options.path(key)).\(setting.name)")
                 }
@@ -53,7 +53,12 @@ public struct KafkaSinkFactory: SinkFactory {
         }
     }
 
-    private func settings(_ options: CheckedOptions, _ key: String) -> [KafkaConnection.Setting] {
+    /// What a sink sets of its producer.
+    static func settings(of options: CheckedOptions) -> [KafkaConnection.Setting] {
+        settings(options, "options") + settings(options, "producerOptions")
+    }
+
+    private static func settings(_ options: CheckedOptions, _ key: String) -> [KafkaConnection.Setting] {
         options.map(key).compactMap { pair in
             if case .text(let value) = pair.value { KafkaConnection.Setting(pair.key, value) } else { nil }
         }
@@ -62,21 +67,39 @@ public struct KafkaSinkFactory: SinkFactory {
     public func make(_ options: CheckedOptions, _ context: SinkContext) throws(SinkError) -> any Sink {
         var connection = context.kafka
         if let brokers = options.text("brokers") { connection.brokers = brokers }
-        connection.producerOptions += settings(options, "options") + settings(options, "producerOptions")
-        let topic = options.requiredText("topic")
-        let create = options.object("create").map {
-            (partitions: $0.requiredInteger("partitions"), replication: $0.requiredInteger("replication"))
-        }
-        var encoder: (any RowEncoder)?
-        if case .rows = context.input {
-            encoder = RowFormats.named(options.requiredText("format"))?.makeEncoder(query: context.query ?? context.job)
-        }
+        connection.producerOptions += Self.settings(of: options)
         do throws(SourceError) {
             let producer = try KafkaProducer(connection, log: log)
-            try producer.open(topic: topic, partitioner: options.requiredText("partitioner"), create: create)
-            return KafkaSink(producer: producer, topic: topic, encoder: encoder)
+            let topic = options.requiredText("topic")
+            try producer.open(
+                topic: topic, partitioner: options.requiredText("partitioner"), create: creation(options))
+            return KafkaSink(producer: producer, topic: topic, encoder: encoder(options, context))
         } catch {
             throw SinkError(error.description, isRetriable: error.isRetriable)
         }
+    }
+
+    /// A sink that writes in the epochs' transactions, through the producer they share. One with `brokers` of its own
+    /// cannot: it writes at least once.
+    func make(
+        _ options: CheckedOptions, _ context: SinkContext, through shared: KafkaEpochProducer
+    ) throws(SinkError) -> any Sink {
+        guard options.text("brokers") == nil else { return try make(options, context) }
+        let topic = options.requiredText("topic")
+        do throws(SourceError) {
+            try shared.open(topic: topic, partitioner: options.requiredText("partitioner"), create: creation(options))
+        } catch {
+            throw SinkError(error.description, isRetriable: error.isRetriable)
+        }
+        return KafkaSink(through: shared, topic: topic, encoder: encoder(options, context))
+    }
+
+    private func creation(_ options: CheckedOptions) -> (partitions: Int, replication: Int)? {
+        options.object("create").map { ($0.requiredInteger("partitions"), $0.requiredInteger("replication")) }
+    }
+
+    private func encoder(_ options: CheckedOptions, _ context: SinkContext) -> (any RowEncoder)? {
+        guard case .rows = context.input else { return nil }
+        return RowFormats.named(options.requiredText("format"))?.makeEncoder(query: context.query ?? context.job)
     }
 }

@@ -11,8 +11,8 @@ public enum KafkaSources {
         switch job.delivery {
         case .exactlyOnce, .atLeastOnce:
             return try KafkaConsumer(
-                job.kafka, group: KafkaGroup(id: group ?? job.group), subscriptions: subscriptions,
-                excludedTopics: writtenTopics(job), log: log)
+                job.kafka, group: KafkaGroup(id: group ?? job.group, instanceID: job.kafka.instanceID),
+                subscriptions: subscriptions, excludedTopics: writtenTopics(job), log: log)
         case .none:
             return try KafkaTopicReader(
                 job.kafka, subscriptions: subscriptions, end: .never, excludedTopics: writtenTopics(job), log: log)
@@ -34,11 +34,21 @@ public enum KafkaSources {
 
     /// Topics of the job's own sinks: no pattern of its sources matches them (JOBS.md).
     static func writtenTopics(_ job: JobDefinition) -> [String] {
+        Set(sinks(job).compactMap { $0.options.text("topic") }).sorted()
+    }
+
+    /// Every Kafka sink of a job.
+    static func sinks(_ job: JobDefinition) -> [SinkDefinition] {
         var sinks = job.deadLetter.sink.map { [$0] } ?? []
         for query in job.queries {
             sinks += query.sinks + query.anomalies.flatMap(\.sinks)
             if let late = query.late { sinks.append(late) }
         }
-        return Set(sinks.compactMap { $0.kind == "kafka" ? $0.options.text("topic") : nil }).sorted()
+        return sinks.filter { $0.kind == "kafka" }
     }
+}
+
+extension KafkaConnection {
+    /// The member's static name (`group.instance.id`), where the job sets one.
+    public var instanceID: String? { options.last { $0.name == "group.instance.id" }?.value }
 }

@@ -150,7 +150,9 @@ public final class KafkaTopicReader: LiveSource {
             guard let start = starts[id], let queue = rd_kafka_queue_new(client.handle) else { continue }
             wakeup.watch(queue)
             let reader = KafkaPartitionReader(
-                id: id, queue: queue, nextOffset: start, endOffset: ends[id], reachability: reachability, waker: waker)
+                id: id, queue: queue, nextOffset: start, endOffset: ends[id], offsets: offsets,
+                reachability: reachability,
+                waker: waker)
             readers[id] = reader
             started.append(reader)
             // Nothing to read between here and the end: a broker need not be asked.

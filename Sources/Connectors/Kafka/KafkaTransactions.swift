@@ -60,15 +60,23 @@ public final class KafkaTransactions {
         try check(error, "sending offsets to")
     }
 
+    /// Waits until the fate of every record is known. Their reports must be served by us: librdkafka's own flush inside
+    /// the commit cannot.
+    public func flush(timeoutMs: Int) throws(SourceError) {
+        do throws(SinkError) {
+            try producer.flush(timeoutMs: timeoutMs)
+        } catch {
+            throw SourceError(error.isRetriable ? .timedOut : .other, error.description)
+        }
+    }
+
     /// Commits; aborts by itself where the commit failed for certain. Records and decision have `timeoutMs` each.
     public func commit(timeoutMs: Int) -> KafkaTransactionOutcome {
         precondition(isOpen, "there is no open transaction")
-        do throws(SinkError) {
-            // Their reports must be served by us: librdkafka's own flush inside the commit cannot.
-            try producer.flush(timeoutMs: timeoutMs)
+        do throws(SourceError) {
+            try flush(timeoutMs: timeoutMs)
         } catch {
-            return abort(
-                because: SourceError(error.isRetriable ? .timedOut : .other, error.description), timeoutMs: timeoutMs)
+            return abort(because: error, timeoutMs: timeoutMs)
         }
         guard let error = rd_kafka_commit_transaction(handle, Int32(clamping: timeoutMs)) else {
             isOpen = false
@@ -94,9 +102,9 @@ public final class KafkaTransactions {
         }
         defer { rd_kafka_error_destroy(error) }
         let failure = describe(error, "aborting (\(reason.description))")
-        // Not committed for certain, but this producer is of no use: the brokers end the transaction when it times out
-        // or a new producer with the same id starts.
-        return .fenced(failure)
+        // This producer is of no use: the brokers end the transaction when it times out or a new producer with the same
+        // id starts.
+        return rd_kafka_error_is_fatal(error) != 0 ? .fenced(failure) : .unknown(failure)
     }
 
     private func check(_ error: OpaquePointer?, _ what: String) throws(SourceError) {
@@ -109,6 +117,9 @@ public final class KafkaTransactions {
         let code = rd_kafka_error_code(error)
         let text = String(cString: rd_kafka_error_string(error))
         let whole = "\(what) transaction \(producer.transactionalID ?? ""): \(text)"
+        if KafkaErrors.isOfGroup(code) {
+            return SourceError(.fenced, "\(whole); the group went on without this member, the epoch is given up")
+        }
         if KafkaErrors.kind(code) == .fenced {
             return SourceError(.fenced, "\(whole); another process with this transactional id has taken over")
         }
@@ -125,4 +136,14 @@ public struct KafkaMember {
     let metadata: KafkaGroupMetadata
     /// nil: not a member.
     public let id: String?
+
+    /// Whether brokers compare it with the group's state. They do not where the generation is -1: the client has lost
+    /// its place and not said so yet.
+    func isFenced(groupID: String, instanceID: String?) throws(SourceError) -> Bool {
+        guard let pointer = rd_kafka_consumer_group_metadata_new_with_genid(groupID, -1, id ?? "", instanceID) else {
+            throw SourceError(.other, "librdkafka makes no group metadata")
+        }
+        let unfenced = KafkaGroupMetadata(pointer)
+        return try metadata.bytes() != unfenced.bytes()
+    }
 }

@@ -12,8 +12,16 @@ public struct JobSinks {
     /// A replay starts over after a crash, so its epochs need not each wait for the disk.
     private let gatherMs: Int64
 
-    /// Sinks of `definition`; `replay` is the output directory of a replay.
-    public init(_ definition: JobDefinition, registries: Registries, replay: OutputRoot? = nil) {
+    /// The producer of the epochs' transactions; nil where there are none.
+    private let transactions: KafkaEpochProducer?
+
+    /// Sinks of `definition`; `replay` is the output directory of a replay. Kafka sinks on the job's cluster write through
+    /// `transactions`, where it is given.
+    public init(
+        _ definition: JobDefinition, registries: Registries, replay: OutputRoot? = nil,
+        transactions: KafkaEpochProducer? = nil
+    ) {
+        self.transactions = transactions
         self.definition = definition
         self.registries = registries
         self.replay = replay
@@ -61,7 +69,16 @@ public struct JobSinks {
             job: definition.name, query: query.name, input: input, mode: query.outputMode,
             delivery: definition.delivery, baseDirectory: replay?.path ?? "", kafka: definition.kafka)
         context.gatherMs = gatherMs
-        return try factory.make(sink.options, context)
+        return try make(factory, sink.options, context)
+    }
+
+    private func make(
+        _ factory: any SinkFactory, _ options: CheckedOptions, _ context: SinkContext
+    ) throws(SinkError) -> any Sink {
+        if let transactions, let factory = factory as? KafkaSinkFactory {
+            return try factory.make(options, context, through: transactions)
+        }
+        return try factory.make(options, context)
     }
 
     private func makeDeadLetter() throws(SinkError) -> (any Sink)? {
@@ -73,7 +90,7 @@ public struct JobSinks {
             let context = SinkContext(
                 job: definition.name, query: nil, input: .documents, mode: .append, delivery: definition.delivery,
                 baseDirectory: "", kafka: definition.kafka)
-            return try factory.make(sink.options, context)
+            return try make(factory, sink.options, context)
         }
         var settings = JSONLSettings()
         settings.targetFileBytes = definition.deadLetter.rollBytes

@@ -196,10 +196,19 @@ import Testing
             try cluster.produce("t", 0, ["a", "b"])
             let driver = Driver(try consumer(cluster))
             driver.startAt = { _ in 40 }
+            // Before anything is read of it …
+            let refusal = #expect(throws: SourceError.self) { try driver.run { !$0.readers.isEmpty } }
+            #expect(refusal?.kind == .dataLoss(wanted: 40, low: 0, high: 2))
+            // … and while it is read.
+            for reader in try driver.source.start([partition("t", 0): 2]) { driver.add(reader) }
+            try driver.source.seek(partition("t", 0), to: 40)
             try driver.run { !$0.failures.isEmpty }
             let error = try #require(driver.failures.first)
-            #expect(error.kind == .dataLoss(wanted: 40, low: nil, high: nil))
-            #expect(error.description.contains("t/0@40"))
+            #expect(error.kind == .dataLoss(wanted: 40, low: 0, high: 2))
+            #expect(
+                error.description
+                    == "t/0@40 is not in the log, which holds 0 to 2: the log ends at 2: the topic was made anew or truncated"
+            )
             try driver.source.seek(partition("t", 0), to: 1)
             try driver.run { $0.total == 1 }
             #expect(driver.values[partition("t", 0)] == ["b"])

@@ -121,6 +121,8 @@ final class Driver {
         if isReading { read() }
     }
 
+    func add(_ reader: any PartitionReader) { readers[reader.id] = reader }
+
     func read() {
         for (id, reader) in readers {
             do {
