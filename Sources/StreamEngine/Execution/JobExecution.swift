@@ -39,15 +39,15 @@ public final class JobExecution {
     let options: ExecutionOptions
     let clock: any Clock
     var sources: [SourceExecution] = []
-    private let outputs: JobOutputs
-    private let pool: WorkerPool
+    let outputs: JobOutputs
+    let pool: WorkerPool
     private let makeOperator: (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
     private let startNs: Int64
-    private(set) var epoch = 0
-    private var lastTriggerNs: Int64
-    private var dirty = false
+    var epoch = 0
+    var lastTriggerNs: Int64
+    var dirty = false
     private var isReleased = false
-    private var lastWork = TriggerWork()
+    var lastWork = TriggerWork()
     /// What a live run knows beside its sources' state.
     var live = LiveRunState()
     /// A replay of topics: what looks after their client.
@@ -60,9 +60,13 @@ public final class JobExecution {
     /// The wall-clock decisions taken so far (SEMANTICS §3), in the order taken; the newest ones, as they are kept in memory.
     public private(set) var decisions: [Decision] = []
     private static let decisionsKept = 100_000
+    /// How many there were.
+    var decisionsTaken = 0
+    /// The job's checkpoint; nil for a replay, and where nothing is committed (`delivery: none`).
+    public var session: CheckpointSession?
 
     /// Rows and records since the last trigger.
-    private struct TriggerWork {
+    struct TriggerWork {
         var rows = 0
         var samples = 0
     }
@@ -100,12 +104,27 @@ public final class JobExecution {
         let limits = job.decodeLimits(of: source.definition)
         var taskOptions = job.taskOptions(of: source.definition)
         taskOptions.sampleTimesMs = options.sampleTimesMs[source.definition.name]
-        for reader in readers {
-            source.add(
-                PartitionTask(
-                    reader: reader, decoder: format.makeDecoder(limits: limits), options: taskOptions,
-                    makeOperators: { id, series in source.emitters.map { makeOperator($0.emitter.plan, id, series) } }))
+        for reader in readers { source.add(makeTask(reader, format, limits, taskOptions, source)) }
+    }
+
+    private func makeTask(
+        _ reader: any PartitionReader, _ format: any Format, _ limits: DecodeLimits, _ options: TaskOptions,
+        _ source: SourceExecution
+    ) -> PartitionTask {
+        PartitionTask(
+            reader: reader, decoder: format.makeDecoder(limits: limits), options: options,
+            makeOperators: { id, series in source.emitters.map { makeOperator($0.emitter.plan, id, series) } })
+    }
+
+    /// A task over one partition that is not added yet: its state comes from a checkpoint.
+    func makeTask(_ reader: any PartitionReader, of source: SourceExecution) throws(JobFailure) -> PartitionTask {
+        guard let format = job.formats[source.definition.name] else {
+            throw JobFailure("source \(source.definition.name) has no format")
         }
+        let task = makeTask(
+            reader, format, job.decodeLimits(of: source.definition), job.taskOptions(of: source.definition), source)
+        task.trackStateChanges()
+        return task
     }
 
     // MARK: A slice
@@ -178,8 +197,6 @@ public final class JobExecution {
 
     // MARK: Emission
 
-    private var token: EpochToken { EpochToken(incarnation: options.incarnation, number: epoch) }
-
     private func info(query: String, watermarkMs: Int64?) -> EmissionInfo {
         EmissionInfo(job: job.definition.name, query: query, epoch: token, watermarkMs: watermarkMs)
     }
@@ -243,26 +260,11 @@ public final class JobExecution {
     func record(_ decision: Decision) {
         if decisions.count >= JobExecution.decisionsKept { decisions.removeFirst(JobExecution.decisionsKept / 10) }
         decisions.append(decision)
+        decisionsTaken += 1
         dirty = true
     }
 
-    /// Ends an epoch: every sink prepares, then `decide` commits, then every sink publishes.
-    func commitEpoch(decide: () throws -> Void = {}) throws {
-        let nowNs = clock.monotonicNs()
-        let epochStartNs = lastTriggerNs
-        lastTriggerNs = nowNs
-        guard hasNews else { return }
-        for sink in outputs.all { try sink.prepare(token) }
-        try decide()
-        for sink in outputs.all { try sink.publish(token) }
-        epoch += 1
-        dirty = false
-        if let onProgress { onProgress(progress(sinceNs: epochStartNs, commitStartNs: nowNs)) }
-        lastWork = TriggerWork()
-        try checkStateBytes()
-    }
-
-    private func checkStateBytes() throws(JobFailure) {
+    func checkStateBytes() throws(JobFailure) {
         guard let limit = job.definition.limits.maxStateBytes else { return }
         let bytes = stateBytes
         guard bytes > limit else { return }
@@ -288,7 +290,7 @@ public final class JobExecution {
         onProgress?(progress(sinceNs: lastTriggerNs, commitStartNs: nowNs))
     }
 
-    private func progress(sinceNs: Int64, commitStartNs: Int64) -> QueryProgress {
+    func progress(sinceNs: Int64, commitStartNs: Int64) -> QueryProgress {
         let nowNs = clock.monotonicNs()
         let seconds = max(Double(nowNs - sinceNs) / 1e9, 1e-9)
         return QueryProgress(

@@ -125,7 +125,13 @@ public final class PartitionTask {
     /// Frees what an ended partition no longer needs, once every window of it has been taken: its series, groups and
     /// reader. The ledgers stay.
     func retireIfDone() {
-        guard hasEnded, !isRetired, operators.allSatisfy({ $0.newestOpenWindow == nil }) else { return }
+        guard hasEnded, operators.allSatisfy({ $0.newestOpenWindow == nil }) else { return }
+        shed()
+    }
+
+    /// Keeps the ledgers only.
+    func shed() {
+        guard !isRetired else { return }
         isRetired = true
         operators = operators.map { EndedWindows($0) }
         series.onFull = nil

@@ -14,12 +14,14 @@ final class SourceExecution {
     /// The watermark when the last partition became idle, and the last arrival then; while all are idle.
     var allIdleSince: (watermarkMs: Int64, arrivalMs: Int64)?
     /// Windows that only the end of input closed.
-    private(set) var closedByEnd = 0
+    var closedByEnd = 0
     /// Tasks of partitions that were given back: they go on where they stopped when the partition comes again, and their
     /// ledgers stay in the summary.
     private(set) var parked: [PartitionTask] = []
     /// The query's watermark when each of them was set aside.
     private var parkedAtMs: [PartitionID: Int64] = [:]
+    /// The newest frozen window of each query as checkpoints have it, by partition.
+    var savedFrozen: [PartitionID: [Int64?]] = [:]
     /// A live run: windows of partition-local queries in append mode go out by their own partition's watermark.
     var emitsLocally = false
 
@@ -43,6 +45,19 @@ final class SourceExecution {
         tasks.removeAll { ids.contains($0.id) }
         for task in parked { parkedAtMs[task.id] = parkedAtMs[task.id] ?? watermarkMs }
         idle.subtract(ids)
+    }
+
+    /// Takes tasks away for good.
+    func remove(_ ids: Set<PartitionID>) {
+        tasks.removeAll { ids.contains($0.id) }
+        idle.subtract(ids)
+    }
+
+    /// As before the first record.
+    func resetWatermark() {
+        watermarkMs = nil
+        idle = []
+        allIdleSince = nil
     }
 
     /// Takes the task of a partition that came again.

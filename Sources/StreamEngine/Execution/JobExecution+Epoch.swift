@@ -1,0 +1,180 @@
+import Platform
+
+/// A section in the making.
+///
+/// Unchecked: each index is made by one thread (`WorkerPool.run`), from tasks that nobody else touches between two barriers
+/// and from emitters that nobody changes meanwhile; the coordinator reads the result after all are done.
+private struct Sections: @unchecked Sendable {
+    let work: [(source: SourceExecution, task: PartitionTask, parent: EpochToken?)]
+    let made: UnsafeMutablePointer<PartitionSection?>
+}
+
+/// The epoch protocol (SEMANTICS §5, `docs/exactly-once.md`): prepare, decide at one point, publish.
+extension JobExecution {
+    var token: EpochToken { EpochToken(incarnation: options.incarnation, number: epoch) }
+
+    /// Ends an epoch, where there is something to commit. Throws `EpochFailure` where it was not decided: everything returns
+    /// to the last decided state then (`recover`).
+    func commitEpoch() throws {
+        let nowNs = clock.monotonicNs()
+        let epochStartNs = lastTriggerNs
+        lastTriggerNs = nowNs
+        guard hasNews, session?.catchingUp.isEmpty ?? true else { return }
+        FaultPoint.reach(.planned)
+        if let session { try commit(session) } else { try commitWithoutCheckpoint() }
+        epoch += 1
+        dirty = false
+        onProgress?(progress(sinceNs: epochStartNs, commitStartNs: nowNs))
+        lastWork = TriggerWork()
+        try checkStateBytes()
+    }
+
+    private func commitWithoutCheckpoint() throws {
+        for sink in outputs.all { try sink.prepare(token) }
+        try publish()
+    }
+
+    private func publish() throws(SinkError) {
+        for sink in outputs.all {
+            try sink.publish(token)
+            FaultPoint.reach(.sinkPublished)
+        }
+        FaultPoint.reach(.published)
+    }
+
+    private func commit(_ session: CheckpointSession) throws {
+        for sink in outputs.all where !sink.isTransactional {
+            try prepare(sink)
+            FaultPoint.reach(.sinkPrepared)
+        }
+        let record = try writeState(session)
+        FaultPoint.reach(.stateWritten)
+        if session.publishesFirst { try publish() }
+        try decide(session, offsets(of: record))
+        FaultPoint.reach(.decided)
+        session.undecided = nil
+        session.lastAbort = ("", 0)
+        for partition in record.partitions { session.states[partition.partition] = partition.state }
+        if !session.publishesFirst { try publish() }
+        try session.store.decided(record)
+        FaultPoint.reach(.cleaned)
+    }
+
+    /// A sink that is out of reach for now gives the epoch up; one that refuses for good stops the job.
+    private func prepare(_ sink: any Sink) throws {
+        do throws(SinkError) {
+            try sink.prepare(token)
+        } catch {
+            guard sink.isTransactional || error.isRetriable else { throw error }
+            throw EpochFailure(
+                kind: .aborted, description: error.description, isRetriable: error.isRetriable, needsRenewal: false)
+        }
+    }
+
+    /// The offsets an epoch commits, with their tokens.
+    private func offsets(of record: EpochRecord) -> [PartitionID: CommittedOffset] {
+        var offsets: [PartitionID: CommittedOffset] = [:]
+        for partition in record.partitions {
+            offsets[partition.partition] = CommittedOffset(
+                offset: partition.nextOffset,
+                metadata: CommittedToken(epoch: record.token, state: partition.state).metadata)
+        }
+        return offsets
+    }
+
+    /// One transaction: what transactional sinks send, and the offsets.
+    func decide(_ session: CheckpointSession, _ offsets: [PartitionID: CommittedOffset]) throws {
+        let point = session.commitPoint
+        do throws(SourceError) {
+            try point.begin()
+        } catch {
+            throw EpochFailure(
+                kind: .aborted, description: error.description, isRetriable: error.isRetriable, needsRenewal: true)
+        }
+        FaultPoint.reach(.transactionBegun)
+        for sink in outputs.all where sink.isTransactional { try prepare(sink) }
+        FaultPoint.reach(.outputsSent)
+        session.undecided = token
+        switch point.commit(offsets) {
+        case .committed: return
+        case .aborted(let error):
+            throw EpochFailure(
+                kind: .aborted, description: error.description, isRetriable: error.isRetriable, needsRenewal: false)
+        case .unknown(let error), .fenced(let error):
+            throw EpochFailure(
+                kind: .unknown, description: error.description, isRetriable: true, needsRenewal: true)
+        }
+    }
+
+    // MARK: State
+
+    /// Writes the epoch's file: what changed of each partition, and what all share.
+    private func writeState(_ session: CheckpointSession) throws -> EpochRecord {
+        var work: [(source: SourceExecution, task: PartitionTask, parent: EpochToken?)] = []
+        for source in sources {
+            for task in source.tasks where task.nextOffset != nil && source.isDirty(task) {
+                work.append((source, task, session.states[task.id]))
+            }
+        }
+        let sections = makeSections(work)
+        for source in sources {
+            source.noteSaved(Set(work.filter { $0.source === source }.map(\.task.id)))
+        }
+        let written = Set(work.map(\.task.id))
+        var partitions: [PartitionRecord] = []
+        for task in sources.flatMap(\.tasks) {
+            guard let state = written.contains(task.id) ? token : session.states[task.id], let next = task.nextOffset
+            else { continue }
+            partitions.append(
+                PartitionRecord(
+                    partition: task.id, nextOffset: next, state: state, watermarkMs: task.watermarkMs,
+                    ledger: task.ledger))
+        }
+        let shared = changedShared(session)
+        let record = EpochRecord(
+            token: token, writtenMs: clock.wallMs(), slot: session.commitPoint.slot, isFromReplay: false,
+            partitions: partitions, shared: session.shared.mapValues(\.epoch),
+            decisions: takeUnwrittenDecisions(session))
+        try session.store.write(record, sections: sections, shared: shared)
+        return record
+    }
+
+    private func makeSections(
+        _ work: [(source: SourceExecution, task: PartitionTask, parent: EpochToken?)]
+    ) -> [PartitionSection] {
+        guard !work.isEmpty else { return [] }
+        let made = UnsafeMutablePointer<PartitionSection?>.allocate(capacity: work.count)
+        made.initialize(repeating: nil, count: work.count)
+        defer {
+            made.deinitialize(count: work.count)
+            made.deallocate()
+        }
+        let sections = Sections(work: work, made: made)
+        pool.run(work.count) { index in
+            let (source, task, parent) = sections.work[index]
+            sections.made[index] = source.section(of: task, parent: parent)
+        }
+        return (0..<work.count).compactMap { made[$0] }
+    }
+
+    /// What belongs to sources and queries, where it differs from what was written last.
+    private func changedShared(_ session: CheckpointSession) -> [StateBlock] {
+        var changed: [StateBlock] = []
+        func note(_ id: StateID, _ bytes: [UInt8]) {
+            guard session.shared[id]?.bytes != bytes else { return }
+            session.shared[id] = (token, bytes)
+            changed.append(StateBlock(id: id, isWhole: true, bytes: bytes, rows: 1))
+        }
+        for source in sources {
+            note(.source(source.definition.name), source.encodeShared())
+            for entry in source.emitters { note(.query(entry.emitter.plan.name), entry.emitter.encodeShared()) }
+        }
+        return changed
+    }
+
+    private func takeUnwrittenDecisions(_ session: CheckpointSession) -> [Decision] {
+        let new = decisions.suffix(decisionsTaken - session.decisionsWritten)
+        session.decisionsWritten = decisionsTaken
+        return Array(new)
+    }
+}
