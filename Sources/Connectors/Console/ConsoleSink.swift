@@ -92,5 +92,8 @@ public final class ConsoleSink: Sink {
         table = nil
     }
 
+    /// What was not shown is not known to be decided: whoever goes on from here shows later epochs.
+    public func abandon(_ epoch: EpochToken) { discard(epoch) }
+
     public func close() throws(SinkError) {}
 }

@@ -291,6 +291,15 @@ public final class JSONLSink: Sink {
         }
     }
 
+    public func abandon(_ epoch: EpochToken) {
+        buffer.clear()
+        // What was prepared names whole files, and a file may have grown: none of them is touched again.
+        for part in parts { part.letGo() }
+        parts.removeAll()
+        manifest.abandon()
+        epochStart = PartsMark(count: 0, last: nil)
+    }
+
     public func close() throws(SinkError) {
         try checkWhole()
         // What was prepared and not published may have been decided: it is kept for whoever finds out.

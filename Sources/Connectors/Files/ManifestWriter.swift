@@ -109,6 +109,12 @@ final class ManifestWriter {
         self.prepared = nil
     }
 
+    /// Leaves the prepared document where it is, for whoever learns that its epoch was decided; later commits write others.
+    func abandon() {
+        prepared = nil
+        published = nil
+    }
+
     /// Publishes what another writer prepared for an epoch that is known to be decided; false where nothing is prepared
     /// for it (any more): it had no rows here, or was published before.
     static func publish(

@@ -121,6 +121,13 @@ final class PartFile {
         }
     }
 
+    /// Closes the file as it is.
+    func letGo() {
+        // Nothing that was promised depends on this close: what counts was synced by `prepare`.
+        try? file?.close()
+        file = nil
+    }
+
     /// Closes and removes a file none of whose bytes were committed.
     func remove() throws(IOFailure) {
         try file?.close()

@@ -62,5 +62,6 @@ private final class TopicFileSink: Sink {
     func prepare(_ epoch: EpochToken) throws(SinkError) { try shared.prepare(epoch) }
     func publish(_ epoch: EpochToken) throws(SinkError) { try shared.publish(epoch) }
     func discard(_ epoch: EpochToken) { shared.discard(epoch) }
+    func abandon(_ epoch: EpochToken) { shared.abandon(epoch) }
     func close() throws(SinkError) { try shared.close() }
 }

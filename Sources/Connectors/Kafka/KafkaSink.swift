@@ -110,6 +110,9 @@ public final class KafkaSink: Sink {
         if !isTransactional { producer.purge() }
     }
 
+    /// What was sent belongs to a transaction that only its brokers know the end of.
+    public func abandon(_ epoch: EpochToken) { forget() }
+
     private func forget() {
         values.clear()
         keys.clear()

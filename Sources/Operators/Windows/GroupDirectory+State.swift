@@ -30,7 +30,8 @@ extension GroupDirectory {
         }
         writer.writeCount(logEntries.count)
         let logs =
-            whole ? logEntries.indices.filter { logEntries[$0] != nil }.map { UInt32($0) } : (unsaved?.logs ?? []).sorted()
+            whole
+            ? logEntries.indices.filter { logEntries[$0] != nil }.map { UInt32($0) } : (unsaved?.logs ?? []).sorted()
         writer.writeAscending(logs)
         for id in logs {
             guard let entry = logEntries[Int(id)] else {

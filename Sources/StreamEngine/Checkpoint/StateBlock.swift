@@ -152,6 +152,10 @@ public protocol StateStore: AnyObject {
     func load(_ partition: PartitionID, at state: EpochToken) throws(CheckpointError) -> [StateBlock]
     /// The shared blocks that an epoch's record names.
     func loadShared(_ record: EpochRecord) throws(CheckpointError) -> [StateBlock]
+    /// The newest record there is that names one of these partitions; nil where there is none. O(epochs).
+    func newestRecord(naming partitions: Set<PartitionID>) throws(CheckpointError) -> EpochRecord?
+    /// The newest decided record older than these epochs all of whose state is whole; nil where there is none. O(epochs).
+    func newestWholeRecord(before epochs: [PartitionID: EpochToken]) throws(CheckpointError) -> EpochRecord?
     /// The epoch was decided: what is older than the epochs to keep may go.
     func decided(_ record: EpochRecord) throws(CheckpointError)
     /// The epoch was given up: what it wrote may go.

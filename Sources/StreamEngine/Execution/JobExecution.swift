@@ -174,7 +174,7 @@ public final class JobExecution {
 
     private func writeBadRecords(_ task: PartitionTask) throws {
         let bad = task.takeBadRecords()
-        guard !bad.isEmpty else { return }
+        guard !bad.isEmpty, !isCatchingUp else { return }
         if job.definition.onBadRecord == .fail, let first = bad.first {
             throw JobFailure(
                 """

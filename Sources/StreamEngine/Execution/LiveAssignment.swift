@@ -26,12 +26,32 @@ extension JobExecution {
         if ids.isEmpty, sources.allSatisfy(\.tasks.isEmpty) { log("no partition for this member so far") }
     }
 
-    /// Gives partitions back. Their tasks stay in memory and go on where they stopped when they come again.
+    /// The group went on without this member: what it has not committed is not its to commit any more.
+    func loseEpoch(_ log: (String) -> Void) throws {
+        guard session != nil else { return }
+        try recover(
+            EpochFailure(
+                kind: .aborted, description: "this member lost its partitions", isRetriable: true, needsRenewal: false),
+            log)
+    }
+
+    /// Gives partitions back. Without a checkpoint their tasks stay in memory and go on where they stopped when they come again.
     func giveBack(_ ids: [PartitionID], to source: any LiveSource) throws {
         let gone = Set(ids)
         live.holdsAssignment = false
         live.waiting.removeAll { gone.contains($0) }
-        for execution in sources { execution.park(gone) }
+        if let session {
+            session.commitPoint.assignmentEnded()
+            for execution in sources { execution.drop(gone, goElsewhere: true) }
+            for id in ids {
+                session.states[id] = nil
+                session.catchingUp[id] = nil
+                session.started.remove(id)
+                live.readers[id] = nil
+            }
+        } else {
+            for execution in sources { execution.park(gone) }
+        }
         try source.release(ids)
     }
 
@@ -72,26 +92,37 @@ extension JobExecution {
     /// and asks again.
     func startWaiting(_ source: any LiveSource, _ log: (String) -> Void) throws {
         guard !live.waiting.isEmpty, clock.monotonicNs() >= live.nextTryNs else { return }
-        let offsets: [PartitionID: Int64]
-        do throws(SourceError) {
-            offsets = try firstOffsets(live.waiting, source)
-        } catch {
+        let ids = live.waiting
+        do {
+            if let session {
+                try startFromCheckpoint(ids, session, source, log)
+            } else {
+                let offsets = try firstOffsets(ids, source)
+                try start(offsets, from: source)
+                let list = offsets.sorted { $0.key < $1.key }.map { "\($0.key)@\($0.value)" }
+                log("reading \(list.joined(separator: " "))")
+            }
+            live.hasSaidRetry = false
+            live.waiting = []
+        } catch let error as SourceError {
             guard error.isRetriable else { throw JobFailure(error.description) }
-            if !live.hasSaidRetry { log("\(error); trying again") }
-            live.hasSaidRetry = true
-            live.nextTryNs = clock.monotonicNs() + 500_000_000
-            return
+            tryAgain(error.description, log)
+        } catch let failure as EpochFailure {
+            try recover(failure, log)
+            tryAgain(failure.description, log)
         }
-        live.hasSaidRetry = false
-        live.waiting = []
-        try start(offsets, from: source)
-        let list = offsets.sorted { $0.key < $1.key }.map { "\($0.key)@\($0.value)" }
-        log("reading \(list.joined(separator: " "))")
+    }
+
+    /// Partitions that could not be started go on waiting.
+    private func tryAgain(_ reason: String, _ log: (String) -> Void) {
+        if !live.hasSaidRetry { log("\(reason); trying again") }
+        live.hasSaidRetry = true
+        live.nextTryNs = max(live.nextTryNs, clock.monotonicNs() + 500_000_000)
     }
 
     /// Where each partition is read from: where this process stopped when it was given back; the job's
     /// `startingOffsets`; its first offset where it was made after the start (SEMANTICS §3 "a partition that joins").
-    private func firstOffsets(
+    func firstOffsets(
         _ ids: [PartitionID], _ source: any LiveSource
     ) throws(SourceError) -> [PartitionID: Int64] {
         var offsets: [PartitionID: Int64] = [:]

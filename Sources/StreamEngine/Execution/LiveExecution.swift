@@ -35,6 +35,8 @@ struct LiveRunState {
     var isReachable = true
     /// What was there when the run began, where `startingOffsets` makes a difference; nil before the broker said.
     var presentAtStart: Set<PartitionID>?
+    /// Readers handed out and not closed.
+    var readers: [PartitionID: any PartitionReader] = [:]
     /// The first offset of each partition of this run.
     var starts: [PartitionID: Int64] = [:]
     /// A bounded run: where each partition ended when it was first seen, and those read up to there.
@@ -66,9 +68,12 @@ extension JobExecution {
             live.lastQuietReportNs = clock.monotonicNs()
             while !stop.isRequested {
                 try turn(source, end, log)
-                if end.isBounded, isFullyRead { break }
+                if end.isBounded, isFullyRead {
+                    // An epoch that failed is read again.
+                    if try finishEpochOrRecover(log) { break }
+                }
             }
-            try finishEpoch()
+            try finishEpochOrRecover(log)
         } catch {
             abandon()
             throw error
@@ -89,11 +94,12 @@ extension JobExecution {
         for event in source.poll(untilNs: untilNs) { try take(event, from: source, log) }
         try startWaiting(source, log)
         try work(source, end)
+        try finishCatchingUp(log)
         announceFirstWindows(log)
         switch end {
         case .once: break
         case .never, .availableNow:
-            if clock.monotonicNs() >= nextTriggerNs { try finishEpoch() }
+            if clock.monotonicNs() >= nextTriggerNs { try finishEpochOrRecover(log) }
         }
         reportWhenQuiet()
         if end.isBounded { try giveUpWhenStuck(source) }
@@ -103,10 +109,11 @@ extension JobExecution {
         switch event {
         case .assigned(let ids): try assigned(ids, from: source, log)
         case .revoked(let ids):
-            try finishEpoch()
+            try finishEpochOrRecover(log)
             try giveBack(ids, to: source)
             log("partitions given back: \(PartitionID.list(ids))")
         case .lost(let ids):
+            try loseEpoch(log)
             try giveBack(ids, to: source)
             log("partitions lost, the group went on without this member: \(PartitionID.list(ids))")
         case .brokerDown(let text):
@@ -123,6 +130,7 @@ extension JobExecution {
 
     /// Processes what is at hand and emits what that closes.
     private func work(_ source: any LiveSource, _ end: LiveEnd) throws {
+        if isCatchingUp { return try catchUp() }
         let ready = tasksWithinReach(end)
         try slice(ready, bytes: options.sliceBytes)
         if end.isBounded { noteFullyRead(source) }
@@ -138,6 +146,19 @@ extension JobExecution {
         }
         try emitLocal()
         try emit(trigger: false)
+    }
+
+    /// Reads again what an older state has not seen: nothing of it is shown.
+    private func catchUp() throws {
+        let behind = sources.flatMap { source in
+            source.tasks.filter { session?.catchingUp[$0.id] != nil }.map { (source, $0) }
+        }
+        try slice(behind, bytes: options.sliceBytes)
+        for source in sources {
+            source.advanceWatermark()
+            try source.emitLocal { _, _ in }
+            try source.emit(trigger: false) { _, _ in }
+        }
     }
 
     /// Every task but those too far ahead of the slowest one that is not idle. A bounded run does not wait for partitions
@@ -158,11 +179,6 @@ extension JobExecution {
         tasksWithinReach(end).contains {
             if case .more = $0.task.outcome { true } else { false }
         }
-    }
-
-    private func finishEpoch() throws {
-        try emit(trigger: true)
-        try commitEpoch()
     }
 
     // MARK: Bounded runs

@@ -48,7 +48,9 @@ public final class PartitionTask {
     /// What checkpoints know and need; nil where there are none.
     var checkpoint: TaskCheckpoint?
     /// Records from this offset on are not read yet (a checkpoint is caught up with); nil: all are.
-    var limitOffset: Int64?
+    var limitOffset: Int64? { didSet { hasReachedLimit = false } }
+    /// The next record is the one at `limitOffset`, or a later one.
+    private(set) var hasReachedLimit = false
     /// What the dictionary held when it was found full last, nothing of it old enough to go.
     private var quiet: (insertions: Int, oldestSeenMs: Int64)?
     /// Rows of the batch looked at while the dictionary is full, and the newest time among them.
@@ -107,6 +109,7 @@ public final class PartitionTask {
                 if batch.count >= PartitionTask.rowsPerCall || batch.bad.count >= 256 { flush() }
             }
         } catch is ReachedLimit {
+            hasReachedLimit = true
             outcome = .more
         } catch {
             failure = error

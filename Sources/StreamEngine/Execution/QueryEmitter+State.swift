@@ -113,7 +113,9 @@ extension QueryEmitter {
         guard plan.window.holds(window: window) else { throw DecodingFailure("window \(window) lies outside of time") }
         let isNew = try reader.readFlag()
         var groupKeys: [UInt32] = []
-        for _ in 0..<(try reader.readCount(bytesEach: 1)) { groupKeys.append(keys.index(of: try reader.readGroupKey())) }
+        for _ in 0..<(try reader.readCount(bytesEach: 1)) {
+            groupKeys.append(keys.index(of: try reader.readGroupKey()))
+        }
         keys.touch(groupKeys, endMs: plan.window.endMs(window))
         try claim(groupKeys, for: id)
         let columns = plan.states.map { $0.kind.make() }

@@ -88,6 +88,10 @@ public protocol Sink: AnyObject {
     var isTransactional: Bool { get }
     /// Throws away what was written or prepared and not published.
     func discard(_ epoch: EpochToken)
+    /// Lets go of what was written or prepared and not published, and touches none of it: whether the epoch was decided is
+    /// not known, and another process may publish it. Later output goes to new files; `publishForeign` of this epoch
+    /// publishes what was prepared.
+    func abandon(_ epoch: EpochToken)
     /// Flushes and closes; called once, after the last publish.
     func close() throws(SinkError)
     /// Files written so far and their bytes, for the summary; nil where it has no meaning.

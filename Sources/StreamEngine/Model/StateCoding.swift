@@ -115,7 +115,9 @@ extension ByteReader {
 
     public mutating func readString() throws(DecodingFailure) -> String {
         let bytes = try readLengthPrefixed()
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw DecodingFailure("text that is not UTF-8") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw DecodingFailure("text that is not UTF-8")
+        }
         return text
     }
 

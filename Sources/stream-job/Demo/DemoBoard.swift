@@ -162,5 +162,6 @@ final class DemoSink: Sink {
     func prepare(_ epoch: EpochToken) throws(SinkError) {}
     func publish(_ epoch: EpochToken) throws(SinkError) { if shows { board.show() } }
     func discard(_ epoch: EpochToken) { board.discard() }
+    func abandon(_ epoch: EpochToken) { board.discard() }
     func close() throws(SinkError) {}
 }

@@ -75,6 +75,7 @@ final class CapturingSink: Sink {
     }
 
     func discard(_ epoch: EpochToken) { open = [] }
+    func abandon(_ epoch: EpochToken) { open = [] }
     func close() throws(SinkError) { try failIfAsked("close") }
 }
 

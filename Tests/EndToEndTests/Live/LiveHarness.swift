@@ -150,6 +150,7 @@ final class SharedSink: Sink {
         open = []
     }
     func discard(_ epoch: EpochToken) { open = [] }
+    func abandon(_ epoch: EpochToken) { open = [] }
     func close() throws(SinkError) {}
 }
 

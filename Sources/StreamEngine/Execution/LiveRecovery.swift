@@ -1,0 +1,373 @@
+import Platform
+
+/// How a live run takes partitions over from their checkpoint, and returns to it where an epoch was not decided
+/// (SEMANTICS §5 "at assignment").
+extension JobExecution {
+    /// What the group says of partitions that wait to be read.
+    private struct Found {
+        /// Committed by this job.
+        var committed: [PartitionID: (offset: Int64, token: CommittedToken)] = [:]
+        /// Without offset and without state.
+        var fresh: [PartitionID] = []
+    }
+
+    /// Begins to read waiting partitions: each from its state, at the committed offset.
+    func startFromCheckpoint(
+        _ ids: [PartitionID], _ session: CheckpointSession, _ source: any LiveSource, _ log: (String) -> Void
+    ) throws {
+        if session.needsRenewal {
+            try session.commitPoint.renew()
+            session.needsRenewal = false
+        }
+        var found = try ask(ids, session, source)
+        try adoptReplay(&found, session, log)
+        try checkNoStateWithoutOffset(found.fresh, session)
+        try settle(found.committed.mapValues(\.token), session)
+        if !found.fresh.isEmpty { try commitStart(&found, session, source, log) }
+        let tasks = try load(found.committed, session, log)
+        FaultPoint.reach(.stateLoaded)
+        try begin(tasks, session, source, log)
+        try session.commitPoint.assignmentAccepted()
+    }
+
+    /// What the group has committed. Anything but an offset with our token, or none at all, stops the job.
+    private func ask(
+        _ ids: [PartitionID], _ session: CheckpointSession, _ source: any LiveSource
+    ) throws -> Found {
+        let answers: [PartitionID: CommittedOffset]
+        do throws(SourceError) {
+            answers = try source.committed(ids, timeoutMs: 1500)
+        } catch {
+            // A transaction that a killed member left open hides the offsets until it times out.
+            if error.kind == .timedOut { session.commitPoint.endAbandoned() }
+            throw error
+        }
+        var found = Found()
+        for id in ids {
+            guard let answer = answers[id] else {
+                found.fresh.append(id)
+                continue
+            }
+            guard let token = CommittedToken(metadata: answer.metadata) else {
+                throw JobFailure(
+                    """
+                    \(id): group \(job.definition.group) has committed offset \(answer.offset), but not by this job (its \
+                    metadata is `\(answer.metadata)`, not our token). Ways on: another group (`--group NAME`); \
+                    `--new-checkpoint --from committed` to start there with empty state, `--from earliest` or \
+                    `--from latest` to start elsewhere
+                    """)
+            }
+            found.committed[id] = (answer.offset, token)
+        }
+        return found
+    }
+
+    /// State that a replay left for this job, where the group has no offsets yet: its offsets are committed with its
+    /// tokens, then the run goes on from there.
+    private func adoptReplay(_ found: inout Found, _ session: CheckpointSession, _ log: (String) -> Void) throws {
+        guard !found.fresh.isEmpty, found.committed.isEmpty,
+            let record = try session.store.newestRecord(naming: Set(found.fresh)), record.isFromReplay
+        else { return }
+        var offsets: [PartitionID: CommittedOffset] = [:]
+        for partition in record.partitions where found.fresh.contains(partition.partition) {
+            let token = CommittedToken(epoch: record.token, state: partition.state)
+            found.committed[partition.partition] = (partition.nextOffset, token)
+            offsets[partition.partition] = CommittedOffset(offset: partition.nextOffset, metadata: token.metadata)
+        }
+        try decide(session, offsets)
+        session.undecided = nil
+        found.fresh.removeAll { offsets[$0] != nil }
+        log("going on from the replay that left this checkpoint, at \(offsets.count) partitions' offsets")
+    }
+
+    private func checkNoStateWithoutOffset(_ fresh: [PartitionID], _ session: CheckpointSession) throws {
+        guard !fresh.isEmpty, let record = try session.store.newestRecord(naming: Set(fresh)), !record.isFromReplay,
+            let known = record.partitions.first(where: { fresh.contains($0.partition) })
+        else { return }
+        throw JobFailure(
+            """
+            \(known.partition): the checkpoint \(job.definition.checkpoint.location) holds state up to offset \
+            \(known.nextOffset) (token \(known.state)), but group \(job.definition.group) has no committed offset for it: \
+            it expired, was deleted, or the group is another one. Ways on: the group that the checkpoint belongs to \
+            (`--group NAME`); `stream-job checkpoint reset-offsets` to set both to one time; `--new-checkpoint --from \
+            earliest|latest|TIME` to start afresh
+            """)
+    }
+
+    /// Publishes what is prepared for epochs that are now known to be decided, before anything newer is.
+    private func settle(_ tokens: [PartitionID: CommittedToken], _ session: CheckpointSession) throws {
+        if let undecided = session.undecided, !tokens.values.contains(where: { $0.epoch == undecided }) {
+            session.store.discarded(undecided)
+        }
+        session.undecided = nil
+        for epoch in Set(tokens.values.map(\.epoch)).sorted(by: { $0.number < $1.number }) {
+            for sink in outputs.all where !sink.isTransactional { try sink.publishForeign(epoch) }
+        }
+    }
+
+    /// Neither offset nor state: `startingOffsets`, committed with the token of the empty state before the first record
+    /// is processed.
+    private func commitStart(
+        _ found: inout Found, _ session: CheckpointSession, _ source: any LiveSource, _ log: (String) -> Void
+    ) throws {
+        let starts = try firstOffsets(found.fresh, source)
+        let start = CommittedToken(epoch: token, state: nil)
+        try session.commitPoint.assignmentAccepted()
+        try decide(session, starts.mapValues { CommittedOffset(offset: $0, metadata: start.metadata) })
+        session.undecided = nil
+        epoch += 1
+        for (id, offset) in starts { found.committed[id] = (offset, start) }
+    }
+
+    // MARK: State
+
+    /// Tasks with their state as of the committed offsets, and the offset each is read from.
+    private func load(
+        _ committed: [PartitionID: (offset: Int64, token: CommittedToken)], _ session: CheckpointSession,
+        _ log: (String) -> Void
+    ) throws -> [(task: PartitionTask, source: SourceExecution, committed: Int64)] {
+        do {
+            return try loadWhole(committed, session, fallingBackTo: nil)
+        } catch let error as CheckpointError where error.kind == .missing || error.kind == .damaged {
+            log("warning: \(error)")
+            let records = committed.mapValues(\.token.epoch)
+            guard let older = try session.store.newestWholeRecord(before: records) else {
+                throw JobFailure(
+                    """
+                    \(error); there is no older whole state to fall back on in \(job.definition.checkpoint.location). \
+                    Ways on: restore the directory from a copy; `--new-checkpoint --from earliest|latest|TIME` to start \
+                    afresh
+                    """)
+            }
+            dropLoaded(Array(committed.keys), session)
+            let tasks = try loadWhole(committed, session, fallingBackTo: older)
+            log(
+                "falling back to the state of epoch \(older.token): its records up to the committed offsets are read "
+                    + "again, with output suppressed")
+            return tasks
+        }
+    }
+
+    private func dropLoaded(_ ids: [PartitionID], _ session: CheckpointSession) {
+        for execution in sources { execution.drop(Set(ids), goElsewhere: false) }
+        session.catchingUp = [:]
+        for id in ids { session.states[id] = nil }
+        if sources.allSatisfy(\.tasks.isEmpty) {
+            session.shared = [:]
+            for execution in sources { execution.forgetShared() }
+        }
+    }
+
+    /// Where an older state is fallen back on, what is shared comes from it too, unless other partitions are at work: then
+    /// every query is partition-local and nothing is shared.
+    private func loadWhole(
+        _ committed: [PartitionID: (offset: Int64, token: CommittedToken)], _ session: CheckpointSession,
+        fallingBackTo older: EpochRecord?
+    ) throws -> [(task: PartitionTask, source: SourceExecution, committed: Int64)] {
+        if sources.allSatisfy(\.tasks.isEmpty) { try loadShared(committed.mapValues(\.token), session, older) }
+        var tasks: [(task: PartitionTask, source: SourceExecution, committed: Int64)] = []
+        for (id, (offset, token)) in committed.sorted(by: { $0.key < $1.key }) {
+            guard let execution = sources.first(where: { $0.definition.name == id.source }) else { continue }
+            let task = try makeTask(UnstartedReader(id: id), of: execution)
+            let known = older?.partitions.first { $0.partition == id }
+            let state = known?.state ?? token.state
+            if let state {
+                try restore(task, execution, try session.store.load(id, at: state), state)
+                session.states[id] = state
+            }
+            if known != nil, task.nextOffset ?? offset < offset { session.catchingUp[id] = offset }
+            if let next = task.nextOffset, next > offset {
+                throw JobFailure(
+                    """
+                    \(id): the state \(token.state.map(\.description) ?? "") is at offset \(next), the group at \(offset): \
+                    they do not belong together. Ways on: `stream-job checkpoint reset-offsets` to set both to one time; \
+                    `--new-checkpoint`
+                    """)
+            }
+            if task.nextOffset == nil { task.nextOffset = offset }
+            tasks.append((task, execution, offset))
+        }
+        return tasks
+    }
+
+    private func restore(
+        _ task: PartitionTask, _ execution: SourceExecution, _ blocks: [StateBlock], _ state: EpochToken
+    ) throws {
+        do {
+            try execution.restore(task, blocks)
+        } catch let failure as DecodingFailure {
+            throw CheckpointError(.damaged, "\(task.id): the state of epoch \(state) does not decode: \(failure)")
+        }
+    }
+
+    private func loadShared(
+        _ tokens: [PartitionID: CommittedToken], _ session: CheckpointSession, _ older: EpochRecord?
+    ) throws {
+        var newest = older
+        if newest == nil {
+            for epoch in Set(tokens.values.filter { $0.state != nil }.map(\.epoch)) {
+                let record = try session.store.record(epoch)
+                guard let known = newest else {
+                    newest = record
+                    continue
+                }
+                if (record.writtenMs, record.token.number) > (known.writtenMs, known.token.number) { newest = record }
+            }
+        }
+        guard let newest else { return }
+        for block in try session.store.loadShared(newest) {
+            guard let epoch = newest.shared[block.id] else { continue }
+            session.shared[block.id] = (epoch, block.bytes)
+            do throws(DecodingFailure) {
+                for source in sources {
+                    if block.id == .source(source.definition.name) { try source.decodeShared(block.bytes) }
+                    for entry in source.emitters where block.id == .query(entry.emitter.plan.name) {
+                        try entry.emitter.decodeShared(block.bytes)
+                    }
+                }
+            } catch {
+                throw CheckpointError(.damaged, "what epoch \(epoch) says of all partitions does not decode: \(error)")
+            }
+        }
+    }
+
+    // MARK: Reading
+
+    /// Starts the readers, each one record early where there is one to compare.
+    private func begin(
+        _ tasks: [(task: PartitionTask, source: SourceExecution, committed: Int64)], _ session: CheckpointSession,
+        _ source: any LiveSource, _ log: (String) -> Void
+    ) throws {
+        let lows = try source.firstOffsets(tasks.map(\.task.id), timeoutMs: 3000)
+        var offsets: [PartitionID: Int64] = [:]
+        for (task, _, _) in tasks {
+            let next = task.nextOffset ?? 0
+            let low = lows[task.id] ?? 0
+            guard next >= low || task.checkpoint?.last == nil && session.catchingUp[task.id] == nil else {
+                guard job.definition.onDataLoss == .continue, session.catchingUp[task.id] == nil else {
+                    throw JobFailure(
+                        """
+                        \(task.id): the checkpoint needs offsets \(next) to \(low - 1), which Kafka no longer holds. Ways \
+                        on: `onDataLoss: continue` leaves them out; `--new-checkpoint` starts afresh
+                        """)
+                }
+                log(
+                    "warning: \(task.id): offsets \(next) to \(low - 1) are lost; going on at \(low) (onDataLoss: continue)"
+                )
+                task.checkpoint?.expected = nil
+                offsets[task.id] = low
+                continue
+            }
+            if let expected = task.checkpoint?.expected, expected.offset < low { task.checkpoint?.expected = nil }
+            offsets[task.id] = max(task.rereadOffset ?? next, low)
+            task.limitOffset = session.catchingUp[task.id]
+        }
+        let nowMs = clock.wallMs()
+        var readers: [PartitionID: any PartitionReader] = [:]
+        let (known, new) = (
+            offsets.filter { session.started.contains($0.key) }, offsets.filter { !session.started.contains($0.key) }
+        )
+        for (id, offset) in known {
+            try source.seek(id, to: offset)
+            readers[id] = live.readers[id]
+        }
+        if !new.isEmpty { for reader in try source.start(new) { readers[reader.id] = reader } }
+        for (task, execution, committed) in tasks {
+            guard let reader = readers[task.id] else { continue }
+            live.readers[task.id] = reader
+            session.started.insert(task.id)
+            if live.starts[task.id] == nil { live.starts[task.id] = committed }
+            execution.lastArrivalMs[task.id] = nowMs
+            task.resume(reader)
+            noteJoin(task, execution, committed)
+            _ = execution.unpark(task.id)
+            execution.add(task)
+        }
+        let list = tasks.map { "\($0.task.id)@\($0.committed)" }
+        log("reading \(list.joined(separator: " "))")
+    }
+
+    /// A partition that joins a running query does so at the query's watermark of this moment: recorded.
+    private func noteJoin(_ task: PartitionTask, _ execution: SourceExecution, _ offset: Int64) {
+        guard task.checkpoint?.last == nil, execution.watermarkMs != nil else { return }
+        record(
+            Decision(
+                kind: .join(watermarkMs: execution.watermarkMs), source: execution.definition.name, partition: task.id,
+                nextOffset: offset, epoch: epoch))
+    }
+
+    /// Whether output is suppressed: records are read again that an older state has not seen.
+    var isCatchingUp: Bool { !(session?.catchingUp.isEmpty ?? true) }
+
+    /// Ends the catching up of tasks that are where their committed offsets are.
+    func finishCatchingUp(_ log: (String) -> Void) throws {
+        guard let session, isCatchingUp else { return }
+        for task in sources.flatMap(\.tasks) {
+            guard let target = session.catchingUp[task.id] else { continue }
+            var isThere = task.nextOffset ?? 0 >= target
+            if case .caughtUp = task.outcome { isThere = true }
+            if task.hasReachedLimit { isThere = true }
+            guard isThere else { continue }
+            session.catchingUp[task.id] = nil
+            task.limitOffset = nil
+            task.nextOffset = max(target, task.nextOffset ?? target)
+        }
+        guard session.catchingUp.isEmpty else { return }
+        for source in sources {
+            source.advanceWatermark()
+            try source.emit(trigger: true) { _, _ in }
+            try source.emitLocal { _, _ in }
+            for task in source.tasks { for op in task.operators { _ = op.takeLate() } }
+        }
+        lastWork = TriggerWork()
+        // The next epoch writes a state that is whole again.
+        dirty = true
+        log("caught up with the committed offsets")
+    }
+
+    // MARK: Giving up an epoch
+
+    /// Returns every partition to its last decided state and offset.
+    func recover(_ failure: EpochFailure, _ log: (String) -> Void) throws {
+        guard let session else { return }
+        session.commitPoint.abort()
+        if session.lastAbort.reason != failure.description { session.lastAbort = (failure.description, 0) }
+        session.lastAbort.count += 1
+        let gaveUp = token
+        switch failure.kind {
+        case .aborted:
+            for sink in outputs.all { sink.discard(gaveUp) }
+            session.store.discarded(gaveUp)
+            session.undecided = nil
+        case .unknown:
+            for sink in outputs.all { sink.abandon(gaveUp) }
+        }
+        if !failure.isRetriable, session.lastAbort.count >= 2 {
+            throw JobFailure("\(failure) (twice in a row: the epoch would fail for ever)")
+        }
+        log("epoch \(gaveUp.number) was \(failure.kind == .aborted ? "given up" : "perhaps not committed"): \(failure)")
+        epoch += 1
+        dirty = false
+        lastWork = TriggerWork()
+        let ids = sources.flatMap(\.tasks).map(\.id)
+        dropLoaded(ids, session)
+        live.waiting += ids.filter { !live.waiting.contains($0) }
+        session.needsRenewal = session.needsRenewal || failure.needsRenewal
+        live.nextTryNs = clock.monotonicNs() + min(200_000_000 << min(session.lastAbort.count, 5), 5_000_000_000)
+        live.hasSaidRetry = false
+    }
+
+    /// Ends an epoch; where that fails, returns to the last decided one. False where it failed.
+    @discardableResult
+    func finishEpochOrRecover(_ log: (String) -> Void) throws -> Bool {
+        guard !isCatchingUp else { return false }
+        do {
+            try emit(trigger: true)
+            try commitEpoch()
+            return true
+        } catch let failure as EpochFailure {
+            try recover(failure, log)
+            return false
+        }
+    }
+}
