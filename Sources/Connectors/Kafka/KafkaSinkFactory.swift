@@ -58,6 +58,14 @@ public struct KafkaSinkFactory: SinkFactory {
         settings(options, "options") + settings(options, "producerOptions")
     }
 
+    /// How a sink of these options reaches its cluster, in a job with this connection.
+    public static func connection(_ options: CheckedOptions, _ kafka: KafkaConnection) -> KafkaConnection {
+        var connection = kafka
+        if let brokers = options.text("brokers") { connection.brokers = brokers }
+        connection.producerOptions += settings(of: options)
+        return connection
+    }
+
     private static func settings(_ options: CheckedOptions, _ key: String) -> [KafkaConnection.Setting] {
         options.map(key).compactMap { pair in
             if case .text(let value) = pair.value { KafkaConnection.Setting(pair.key, value) } else { nil }
@@ -65,9 +73,7 @@ public struct KafkaSinkFactory: SinkFactory {
     }
 
     public func make(_ options: CheckedOptions, _ context: SinkContext) throws(SinkError) -> any Sink {
-        var connection = context.kafka
-        if let brokers = options.text("brokers") { connection.brokers = brokers }
-        connection.producerOptions += Self.settings(of: options)
+        let connection = Self.connection(options, context.kafka)
         do throws(SourceError) {
             let producer = try KafkaProducer(connection, log: log)
             let topic = options.requiredText("topic")

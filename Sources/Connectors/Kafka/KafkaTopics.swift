@@ -27,8 +27,10 @@ struct KafkaTopics {
         return result
     }
 
-    /// Creates a topic; one that exists already is left as it is.
-    func create(_ name: String, partitions: Int, replication: Int, timeoutMs: Int) throws(SourceError) {
+    /// Creates a topic; one that exists already is left as it is. `validatesOnly`: asks whether it could be.
+    func create(
+        _ name: String, partitions: Int, replication: Int, timeoutMs: Int, validatesOnly: Bool = false
+    ) throws(SourceError) {
         let what = "creating topic \(name) (partitions: \(partitions), replication: \(replication))"
         var text = [CChar](repeating: 0, count: 512)
         guard
@@ -41,6 +43,7 @@ struct KafkaTopics {
         // The topic is there on all brokers when the answer comes.
         rd_kafka_AdminOptions_set_operation_timeout(options, Int32(clamping: timeoutMs), &text, text.count)
         rd_kafka_AdminOptions_set_request_timeout(options, Int32(clamping: timeoutMs), &text, text.count)
+        if validatesOnly { rd_kafka_AdminOptions_set_validate_only(options, 1, &text, text.count) }
         guard let queue = rd_kafka_queue_new(handle) else { throw SourceError(.fatal, "\(what): no queue") }
         defer { rd_kafka_queue_destroy(queue) }
         var list: [OpaquePointer?] = [topic]

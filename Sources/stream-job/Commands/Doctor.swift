@@ -9,7 +9,7 @@ extension Command {
         details: """
             Walks the chain a record takes: the broker answers, topics exist, records arrive, they parse, series match
             each select, the watermark moves, windows close, sinks can be written. Stops at the first broken link and
-            says how to mend it; warns of counters aggregated as they are. Joins no group, commits and writes nothing.
+            says how to mend it; warns of counters aggregated as they are. Joins no group, commits nothing, leaves nothing.
             Exit code 0 when all is well, 1 at a broken link, 2 when the job itself is wrong.
             """,
         flags: [Doctor.records, .set, .json],

@@ -1,66 +1,93 @@
 import Connectors
-import Glibc
-import Platform
 import StreamEngine
 
 extension JobDoctor {
-    /// Whether every sink could be written. Writes nothing.
+    /// Whether every sink could be written: by trying it, so that nothing of the trial can be seen afterwards.
     func checkSinks() throws(BrokenLink) {
         var found: [String] = []
+        var tried: Set<String> = []
         for query in definition.queries {
             for sink in query.sinks + (query.late.map { [$0] } ?? []) {
-                found.append(try check(sink, "query \(query.name)"))
+                found.append(try check(sink, "query \(query.name)", &tried))
             }
         }
         if let sink = definition.deadLetter.sink, definition.onBadRecord == .deadLetter {
-            found.append(try check(sink, "deadLetter"))
+            found.append(try check(sink, "deadLetter", &tried))
         }
-        try checkDirectory(definition.checkpoint.location, "checkpoint")
+        try tryDirectory(definition.checkpoint.location, "checkpoint")
         report(.ok(.sinks, "sinks can be written: \(found.isEmpty ? "none" : found.joined(separator: ", "))"))
     }
 
-    private func check(_ sink: SinkDefinition, _ owner: String) throws(BrokenLink) -> String {
+    /// `tried`: the topics and directories that need no second trial.
+    private func check(
+        _ sink: SinkDefinition, _ owner: String, _ tried: inout Set<String>
+    ) throws(BrokenLink) -> String {
         let text = registries.sink(sink.kind)?.describe(sink.options) ?? sink.kind
         if sink.kind == "kafka", let topic = sink.options.text("topic") {
-            return try checkTopic(topic, sink, owner, text)
+            let connection = KafkaSinkFactory.connection(sink.options, definition.kafka)
+            let isNew = tried.insert("\(connection.brokers ?? "") \(topic)").inserted
+            return isNew ? try tryTopic(topic, sink, connection, "\(owner): sink \(text)", text) : text
         }
-        if sink.options.declares("path"), let path = sink.options.text("path") {
-            try checkDirectory(path, "\(owner): sink \(text)")
+        if sink.options.declares("path"), let path = sink.options.text("path"), tried.insert(path).inserted {
+            try tryDirectory(path, "\(owner): sink \(text)")
         }
         return text
     }
 
-    private func checkTopic(
-        _ topic: String, _ sink: SinkDefinition, _ owner: String, _ text: String
+    private func tryTopic(
+        _ topic: String, _ sink: SinkDefinition, _ connection: KafkaConnection, _ what: String, _ text: String
     ) throws(BrokenLink) -> String {
-        var connection = definition.kafka
-        if let brokers = sink.options.text("brokers") { connection.brokers = brokers }
         let counts = try ask(connection, .sinks) { cluster throws(SourceError) in
             try cluster.partitionCounts(timeoutMs: 10_000)
         }
-        guard counts[topic] == nil else { return text }
-        guard sink.options.object("create") == nil else { return "\(text) (to be made)" }
-        let near = Suggestion.nearest(topic, among: Array(counts.keys))
-        throw BrokenLink(
-            .sinks, "\(owner): sink \(text): there is no topic \(topic) on \(connection.brokers ?? "")",
-            mend: (near.map { "did you mean \($0)? " } ?? "")
-                + "create it, or let the sink do it: `kafka: {topic: \(topic), create: {partitions: 1, replication: 1}}`"
-        )
+        let trial = KafkaWriteTrial(connection)
+        do throws(KafkaWriteTrial.Failure) {
+            guard counts[topic] != nil else {
+                guard let create = sink.options.object("create") else {
+                    throw missing(topic, connection, Array(counts.keys))
+                }
+                try trial.runCreating(
+                    topic, partitions: create.requiredInteger("partitions"),
+                    replication: create.requiredInteger("replication"))
+                return "\(text) (to be made)"
+            }
+            switch try trial.run(topic) {
+            case .writable(let bytes) where bytes < trial.largestProducedBytes:
+                report(
+                    .warn(
+                        .sinks,
+                        "\(what): the topic takes batches of at most \(FigureText.count(bytes)) bytes, the sink makes them "
+                            + "up to \(FigureText.count(trial.largestProducedBytes)) before compression",
+                        mend: "raise max.message.bytes of topic \(topic), or give the sink "
+                            + "`producerOptions: {batch.size: \"\(bytes)\"}`"))
+            case .writable: break
+            case .untried(let reason):
+                report(
+                    .warn(
+                        .sinks, "\(what): the topic is there; whether it may be written was not tried: \(reason)",
+                        mend: "the right to describe the topic's configuration lets the doctor see more"))
+            }
+            return text
+        } catch {
+            throw BrokenLink(.sinks, "\(what): \(error.text)", mend: error.mend)
+        }
     }
 
-    /// A directory that is there must be writable, else the nearest one above it.
-    private func checkDirectory(_ path: String, _ what: String) throws(BrokenLink) {
-        var place = path
-        while access(place, F_OK) != 0, place != "/", place != "." { place = FilePath.directory(of: place) }
-        var facts = stat()
-        let isDirectory = stat(place, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
-        guard isDirectory else {
-            throw BrokenLink(.sinks, "\(what): \(place) is no directory", mend: "choose another path than \(path)")
-        }
-        guard access(place, W_OK | X_OK) == 0 else {
-            throw BrokenLink(
-                .sinks, "\(what): \(place) may not be written: \(String(cString: strerror(errno)))",
-                mend: "allow it, or choose another path than \(path)")
+    private func missing(
+        _ topic: String, _ connection: KafkaConnection, _ known: [String]
+    ) -> KafkaWriteTrial.Failure {
+        let near = Suggestion.nearest(topic, among: known).map { "did you mean \($0)? " } ?? ""
+        return KafkaWriteTrial.Failure(
+            text: "there is no topic \(topic) on \(connection.brokers ?? "")",
+            mend: near + "create it, or let the sink do it: `kafka: {topic: \(topic), create: {partitions: 1, "
+                + "replication: 1}}`")
+    }
+
+    private func tryDirectory(_ path: String, _ what: String) throws(BrokenLink) {
+        do throws(DirectoryTrial.Failure) {
+            try DirectoryTrial().run(path)
+        } catch {
+            throw BrokenLink(.sinks, "\(what): \(error.text)", mend: error.mend)
         }
     }
 }

@@ -6,84 +6,8 @@ import Testing
 
 /// `stream-job doctor`: at each link of the chain the right finding, and the right mend.
 @Suite struct DoctorTests {
-    private static let job = """
-        name: sick
-        kafka: {brokers: "localhost:1"}
-        sources:
-          metrics:
-            kafka: {topics: [metrics]}
-            format: prometheus
-            watermark: {delay: 1s}
-        queries:
-          - name: q
-            select: 'node_cpu_seconds_total{mode="idle"}'
-            window: {size: 10s}
-            groupBy: [instance]
-            aggregates: {idle: avg(rate(value))}
-            sinks: [{console: {}}]
-        """
-
-    /// A broker with the topic `metrics` of two partitions and what a test writes into it.
-    private final class Patient {
-        let scratch: Scratch
-        let broker: EmbeddedBroker
-        let brokers: String
-        private let job: String
-
-        init(partitions: Int = 2) throws {
-            scratch = try Scratch()
-            var configuration = BrokerConfiguration()
-            configuration.topics = [.init("metrics", partitions: partitions)]
-            configuration.createsTopics = false
-            broker = EmbeddedBroker(configuration)
-            brokers = "127.0.0.1:\(try broker.start())"
-            job = try scratch.write(DoctorTests.job, to: "job.yaml")
-        }
-
-        deinit { broker.stop() }
-
-        /// Writes messages: partition and text.
-        func write(_ messages: [(partition: Int32, text: String)]) throws {
-            let producer = try KafkaProducer(KafkaConnection(brokers: brokers), log: { _ in })
-            try producer.open(topic: "metrics", partitioner: "murmur2_random", create: nil)
-            for message in messages {
-                try Array(message.text.utf8).withUnsafeBytes {
-                    try producer.send(topic: "metrics", value: $0, partition: message.partition)
-                }
-            }
-            try producer.flush(timeoutMs: 10_000)
-            producer.close()
-        }
-
-        /// A healthy minute of two nodes, a partition each.
-        func writeHealthy() throws {
-            let nowMs = SystemClock().wallMs()
-            try write(
-                (0..<60).flatMap { second in
-                    (0..<2).map { node in
-                        let timeMs = nowMs - Int64(60 - second) * 1000
-                        return (
-                            Int32(node),
-                            """
-                            # TYPE node_cpu_seconds_total counter
-                            node_cpu_seconds_total{instance="n\(node)",mode="idle"} \(second) \(timeMs)
-                            # TYPE node_load1 gauge
-                            node_load1{instance="n\(node)"} \(second % 5) \(timeMs)
-                            temperature{instance="n\(node)"} \(second % 3) \(timeMs)
-                            """
-                        )
-                    }
-                })
-        }
-
-        func doctor(_ overrides: String..., flags: [String] = []) throws -> ProgramResult {
-            let sets = (["kafka.brokers=\(brokers)"] + overrides).flatMap { ["--set", $0] }
-            return try BuiltProgram.run(["doctor", job] + sets + flags, in: scratch)
-        }
-    }
-
     @Test func aHealthyJobIsToldSo() throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         try patient.writeHealthy()
         let result = try patient.doctor()
         #expect(result.code == 0, "\(result.output)\(result.errors)")
@@ -102,7 +26,7 @@ import Testing
     }
 
     @Test func aBrokerOutOfReach() throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         let result = try patient.doctor("kafka.brokers=127.0.0.1:1")
         #expect(result.code == 1)
         #expect(result.output.hasPrefix(" FAIL  broker 127.0.0.1:1 does not answer: "))
@@ -150,7 +74,7 @@ import Testing
         ),
     ])
     func aBrokenLinkIsNamedWithItsMend(_ overrides: [String], _ link: String, _ text: String, _ mend: String) throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         try patient.writeHealthy()
         var flags: [String] = []
         for override in overrides { flags += ["--set", override] }
@@ -168,7 +92,7 @@ import Testing
     }
 
     @Test func aTopicWithoutRecords() throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         let result = try patient.doctor()
         #expect(result.code == 1)
         #expect(result.output.contains(" FAIL  metrics: no record in any of 2 partitions\n"))
@@ -177,7 +101,7 @@ import Testing
     }
 
     @Test func samplesOfTheFuture() throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         // Microseconds taken for milliseconds.
         try patient.write([(0, "node_cpu_seconds_total{mode=\"idle\"} 1 \(SystemClock().wallMs() * 1000)")])
         let result = try patient.doctor()
@@ -188,7 +112,7 @@ import Testing
     }
 
     @Test func anEmptyPartitionHoldsTheWatermark() throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         try patient.write([(1, "node_cpu_seconds_total{mode=\"idle\"} 1 \(SystemClock().wallMs())")])
         let held = try patient.doctor("sources.metrics.watermark.idleTimeout=off")
         #expect(held.code == 1)
@@ -215,7 +139,7 @@ import Testing
         ),
     ])
     func countersAreNotTakenAsTheyAre(_ override: String, _ text: String, _ mend: String) throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         try patient.writeHealthy()
         let result = try patient.doctor(override)
         #expect(result.code == 0)
@@ -226,7 +150,7 @@ import Testing
     /// By `# TYPE`, and by what the series does.
     @Test(arguments: ["node_load1", "temperature"])
     func gaugesHaveNoRate(_ metric: String) throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         try patient.writeHealthy()
         let result = try patient.doctor("queries.q.select=\(metric)")
         #expect(result.code == 0)
@@ -236,7 +160,7 @@ import Testing
     }
 
     @Test func seriesOfSeveralPartitions() throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         try patient.writeHealthy()
         let honest = try patient.doctor("sources.metrics.partitionedBy=[instance]")
         #expect(!honest.output.contains("warn"), "\(honest.output)")
@@ -251,7 +175,7 @@ import Testing
     }
 
     @Test func someBadRecordsAreAWarning() throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         try patient.writeHealthy()
         try patient.write([(1, "up{ 1 2")])
         let result = try patient.doctor()
@@ -261,7 +185,7 @@ import Testing
 
     /// It is no member: the group it would join is not there afterwards.
     @Test func itJoinsNoGroupAndCommitsNothing() throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         try patient.writeHealthy()
         _ = try patient.doctor()
         let consumer = try KafkaConsumer(
@@ -273,7 +197,7 @@ import Testing
     }
 
     @Test func aWrongJobEndsWithTwo() throws {
-        let patient = try Patient()
+        let patient = try DoctorPatient()
         let result = try patient.doctor("queries.q.aggregates.idle=mean(value)")
         #expect(result.code == 2)
         #expect(result.output.isEmpty)
