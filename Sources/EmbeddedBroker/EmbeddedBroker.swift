@@ -137,10 +137,13 @@ public final class EmbeddedBroker: Sendable {
             throw BrokerError(error.description)
         }
         let descriptor = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let reason = String(cString: strerror(errno))
-            if descriptor >= 0 { close(descriptor) }
-            throw BrokerError("cannot lock \(path): \(reason); does another broker use it?")
+        guard descriptor >= 0 else { throw BrokerError(StorageError(.open, "\(path)/lock").description) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let isHeld = errno == EWOULDBLOCK
+            let error = StorageError(.lock, "\(path)/lock")
+            close(descriptor)
+            throw BrokerError(
+                isHeld ? "another broker uses \(path); give this one a --data of its own" : error.description)
         }
         return descriptor
     }

@@ -64,7 +64,15 @@ final class Connection {
             if received < 0 && (errno == EAGAIN || errno == EINTR) { break }
             if received <= 0 { return close() }
         }
+        if frame != nil || !sizeBytes.isEmpty { acknowledgeAtOnce() }
         process()
+    }
+
+    /// A client that sends a request in pieces and has Nagle's algorithm on (librdkafka's default) keeps the last piece until
+    /// the ones before are acknowledged; without this the kernel would take up to 40 ms for that, as no answer goes out.
+    private func acknowledgeAtOnce() {
+        var yes: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, &yes, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private func take(_ bytes: UnsafeRawBufferPointer) {
