@@ -32,6 +32,8 @@ public protocol FileSystem: Sendable {
     func status(_ path: String) throws(IOFailure) -> FileStatus?
     /// Renames, replacing a file at `target`.
     func rename(_ source: String, to target: String) throws(IOFailure)
+    /// Renames a file; EEXIST where `target` exists. Of several processes that do so at once one succeeds.
+    func renameNew(_ source: String, to target: String) throws(IOFailure)
     /// Removes a file or an empty directory; returns false when there was none.
     @discardableResult
     func remove(_ path: String) throws(IOFailure) -> Bool
@@ -40,6 +42,12 @@ public protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
+    /// For file systems of one process: looks, then renames.
+    public func renameNew(_ source: String, to target: String) throws(IOFailure) {
+        guard try !exists(target) else { throw IOFailure.exists(target) }
+        try rename(source, to: target)
+    }
+
     /// Whether anything is at `path`.
     public func exists(_ path: String) throws(IOFailure) -> Bool { try status(path) != nil }
 

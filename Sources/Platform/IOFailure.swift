@@ -24,6 +24,9 @@ public struct IOFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// Whether the path, or a directory on the way, does not exist.
     public var isNotFound: Bool { code == ENOENT }
 
+    /// Whether what was to be made is there already.
+    public var exists: Bool { code == EEXIST }
+
     /// Whether a directory could not be removed because something is in it.
     public var isNotEmpty: Bool { code == ENOTEMPTY || code == EEXIST }
 
@@ -67,6 +70,9 @@ public struct IOFailure: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension IOFailure {
+    /// A name that is taken.
+    static func exists(_ path: String) -> IOFailure { IOFailure(.rename, path: path, code: EEXIST) }
+
     /// A file larger than its reader is ready to take.
     static func tooLarge(_ path: String) -> IOFailure { IOFailure(.read, path: path, code: EFBIG) }
 }

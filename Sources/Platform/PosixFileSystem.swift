@@ -69,6 +69,12 @@ public struct PosixFileSystem: FileSystem {
         guard Glibc.rename(source, target) == 0 else { throw IOFailure(.rename, path: source, code: errno) }
     }
 
+    public func renameNew(_ source: String, to target: String) throws(IOFailure) {
+        // rename(2) replaces; a second name for the file does not.
+        guard link(source, target) == 0 else { throw IOFailure(.rename, path: target, code: errno) }
+        _ = try remove(source)
+    }
+
     public func remove(_ path: String) throws(IOFailure) -> Bool {
         if Glibc.remove(path) == 0 { return true }
         if errno == ENOENT { return false }
