@@ -7,16 +7,25 @@ public enum KafkaSources {
     public static func live(
         _ job: JobDefinition, group: String? = nil, log: @escaping @Sendable (KafkaLogLine) -> Void
     ) throws(SourceError) -> any LiveSource {
-        let subscriptions = job.sources.filter { !$0.isBroadcast }.map { KafkaSubscription($0) }
         switch job.delivery {
-        case .exactlyOnce, .atLeastOnce:
-            return try KafkaConsumer(
-                job.kafka, group: KafkaGroup(id: group ?? job.group, instanceID: job.kafka.instanceID),
-                subscriptions: subscriptions, excludedTopics: writtenTopics(job), log: log)
+        case .exactlyOnce, .atLeastOnce: return try member(job, group: group, log: log)
         case .none:
             return try KafkaTopicReader(
-                job.kafka, subscriptions: subscriptions, end: .never, excludedTopics: writtenTopics(job), log: log)
+                job.kafka, subscriptions: subscriptions(job), end: .never, excludedTopics: writtenTopics(job), log: log)
         }
+    }
+
+    /// What a member of the job's group reads. Connects in the background.
+    public static func member(
+        _ job: JobDefinition, group: String? = nil, log: @escaping @Sendable (KafkaLogLine) -> Void
+    ) throws(SourceError) -> KafkaConsumer {
+        try KafkaConsumer(
+            job.kafka, group: KafkaGroup(id: group ?? job.group, instanceID: job.kafka.instanceID),
+            subscriptions: subscriptions(job), excludedTopics: writtenTopics(job), log: log)
+    }
+
+    private static func subscriptions(_ job: JobDefinition) -> [KafkaSubscription] {
+        job.sources.filter { !$0.isBroadcast }.map { KafkaSubscription($0) }
     }
 
     /// What `replay` of topics reads: those of the sources named, outside any group, up to `end`. `starts` takes the place

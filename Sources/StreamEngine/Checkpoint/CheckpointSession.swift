@@ -1,3 +1,5 @@
+import Platform
+
 /// What a running job knows of its checkpoint: which epochs hold the state of its partitions, and whether the last one was
 /// decided. Owned by the coordinator.
 public final class CheckpointSession {
@@ -22,6 +24,23 @@ public final class CheckpointSession {
     var decisionsWritten = 0
     /// Partitions being caught up with from an older state: output is suppressed until they are at these offsets.
     var catchingUp: [PartitionID: Int64] = [:]
+
+    /// Where partitions start whose state was set aside; nil: they go on from their state.
+    public var freshStart: FreshStart?
+    /// Has a snapshot made of a partition's chain, in the background, where one is due: the closure turns the chain's
+    /// blocks into whole ones.
+    public var compact: ((PartitionID, EpochToken, @escaping @Sendable ([StateBlock]) throws -> [StateBlock]) -> Void)?
+
+    /// Compresses blocks on the threads that make them; nil: the store does.
+    public var packing: Compression?
+
+    /// Where a partition starts with empty state.
+    public enum FreshStart: Sendable {
+        /// At the group's committed offset; at `startingOffsets` where there is none.
+        case committed
+        /// At `startingOffsets`, whatever the group has committed.
+        case startingOffsets
+    }
 
     /// A session over a store and a commit point.
     public init(store: any StateStore, commitPoint: any CommitPoint, publishesFirst: Bool) {

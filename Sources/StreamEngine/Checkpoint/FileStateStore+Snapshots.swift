@@ -96,3 +96,13 @@ extension FileStateStore {
         }
     }
 }
+
+extension FileStateStore {
+    /// `compact`, where the partition's changes have grown so much that it pays.
+    public func compactIfDue(
+        _ partition: PartitionID, at state: EpochToken,
+        merge: @escaping @Sendable ([StateBlock]) throws -> [StateBlock]
+    ) {
+        if needsSnapshot(partition, at: state) { compact(partition, at: state, merge: merge) }
+    }
+}

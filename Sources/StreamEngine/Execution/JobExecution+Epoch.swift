@@ -7,6 +7,40 @@ import Platform
 private struct Sections: @unchecked Sendable {
     let work: [(source: SourceExecution, task: PartitionTask, parent: EpochToken?)]
     let made: UnsafeMutablePointer<PartitionSection?>
+    let packing: Compression?
+
+    func make(_ index: Int) {
+        let (source, task, parent) = work[index]
+        var section = source.section(of: task, parent: parent)
+        if let packing {
+            // What cannot be compressed here is left to the store, which says why.
+            section.blocks = section.blocks.map { (try? $0.packed(packing)) ?? $0 }
+        }
+        made[index] = section
+    }
+}
+
+/// Puts the blocks of one partition's chain together, for a snapshot made in the background.
+///
+/// Unchecked: the operators' maker is a pure function (it makes a new object of its arguments), everything else is a value,
+/// and what `merge` makes is used by one thread.
+private struct ChainMerger: @unchecked Sendable {
+    let source: SourceDefinition
+    let plans: [(index: Int, plan: QueryPlan)]
+    let format: any Format
+    let limits: DecodeLimits
+    let options: TaskOptions
+    let makeOperator: (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
+
+    func merge(_ partition: PartitionID, _ blocks: [StateBlock]) throws -> [StateBlock] {
+        let execution = SourceExecution(definition: source, plans: plans)
+        let task = PartitionTask(
+            reader: UnstartedReader(id: partition), decoder: format.makeDecoder(limits: limits), options: options,
+            makeOperators: { id, series in plans.map { makeOperator($0.plan, id, series) } })
+        task.trackStateChanges()
+        try execution.restore(task, blocks)
+        return execution.section(of: task, parent: nil).blocks
+    }
 }
 
 /// The epoch protocol (SEMANTICS §5, `docs/exactly-once.md`): prepare, decide at one point, publish.
@@ -58,6 +92,7 @@ extension JobExecution {
         if !session.publishesFirst { try publish() }
         try session.store.decided(record)
         FaultPoint.reach(.cleaned)
+        compact(record, session)
     }
 
     /// A sink that is out of reach for now gives the epoch up; one that refuses for good stops the job.
@@ -139,6 +174,23 @@ extension JobExecution {
         return record
     }
 
+    /// Asks for snapshots of the partitions that this epoch has added to.
+    private func compact(_ record: EpochRecord, _ session: CheckpointSession) {
+        guard let compact = session.compact else { return }
+        for partition in record.partitions where partition.state == record.token {
+            let id = partition.partition
+            guard let execution = sources.first(where: { $0.definition.name == id.source }),
+                let format = job.formats[id.source]
+            else { continue }
+            let merger = ChainMerger(
+                source: execution.definition,
+                plans: execution.emitters.map { ($0.index, $0.emitter.plan) }, format: format,
+                limits: job.decodeLimits(of: execution.definition), options: job.taskOptions(of: execution.definition),
+                makeOperator: makeOperator)
+            compact(id, record.token) { try merger.merge(id, $0) }
+        }
+    }
+
     private func makeSections(
         _ work: [(source: SourceExecution, task: PartitionTask, parent: EpochToken?)]
     ) -> [PartitionSection] {
@@ -149,11 +201,8 @@ extension JobExecution {
             made.deinitialize(count: work.count)
             made.deallocate()
         }
-        let sections = Sections(work: work, made: made)
-        pool.run(work.count) { index in
-            let (source, task, parent) = sections.work[index]
-            sections.made[index] = source.section(of: task, parent: parent)
-        }
+        let sections = Sections(work: work, made: made, packing: session?.packing)
+        pool.run(work.count) { sections.make($0) }
         return (0..<work.count).compactMap { made[$0] }
     }
 

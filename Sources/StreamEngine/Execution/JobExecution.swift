@@ -41,7 +41,7 @@ public final class JobExecution {
     var sources: [SourceExecution] = []
     let outputs: JobOutputs
     let pool: WorkerPool
-    private let makeOperator: (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
+    let makeOperator: (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
     private let startNs: Int64
     var epoch = 0
     var lastTriggerNs: Int64

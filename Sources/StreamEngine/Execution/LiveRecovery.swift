@@ -9,6 +9,8 @@ extension JobExecution {
         var committed: [PartitionID: (offset: Int64, token: CommittedToken)] = [:]
         /// Without offset and without state.
         var fresh: [PartitionID] = []
+        /// Of these: whose state was set aside, with the offsets that go with it.
+        var anew: [PartitionID: Int64] = [:]
     }
 
     /// Begins to read waiting partitions: each from its state, at the committed offset.
@@ -48,7 +50,13 @@ extension JobExecution {
                 found.fresh.append(id)
                 continue
             }
-            guard let token = CommittedToken(metadata: answer.metadata) else {
+            let token = CommittedToken(metadata: answer.metadata)
+            if try startsAnew(id, token, session) {
+                found.anew[id] = answer.offset
+                found.fresh.append(id)
+                continue
+            }
+            guard let token else {
                 throw JobFailure(
                     """
                     \(id): group \(job.definition.group) has committed offset \(answer.offset), but not by this job (its \
@@ -60,6 +68,23 @@ extension JobExecution {
             found.committed[id] = (answer.offset, token)
         }
         return found
+    }
+
+    /// Whether an offset belongs to state that was set aside. An offset that this checkpoint has begun with does not.
+    private func startsAnew(
+        _ id: PartitionID, _ token: CommittedToken?, _ session: CheckpointSession
+    ) throws -> Bool {
+        guard session.freshStart != nil else { return false }
+        guard let token else { return true }
+        guard token.epoch.incarnation != options.incarnation else { return false }
+        guard let state = token.state else { return session.freshStart == .startingOffsets }
+        do throws(CheckpointError) {
+            _ = try session.store.record(state)
+            return false
+        } catch {
+            guard error.kind == .missing else { throw error }
+            return true
+        }
     }
 
     /// State that a replay left for this job, where the group has no offsets yet: its offsets are committed with its
@@ -110,7 +135,9 @@ extension JobExecution {
     private func commitStart(
         _ found: inout Found, _ session: CheckpointSession, _ source: any LiveSource, _ log: (String) -> Void
     ) throws {
-        let starts = try firstOffsets(found.fresh, source)
+        var starts = session.freshStart == .committed ? found.anew : [:]
+        let unresolved = found.fresh.filter { starts[$0] == nil }
+        if !unresolved.isEmpty { starts.merge(try firstOffsets(unresolved, source)) { $1 } }
         let start = CommittedToken(epoch: token, state: nil)
         try session.commitPoint.assignmentAccepted()
         try decide(session, starts.mapValues { CommittedOffset(offset: $0, metadata: start.metadata) })

@@ -78,6 +78,9 @@ struct Console: Sendable {
         _ = write("kafka: \(line.text)\n", to: STDERR_FILENO)
     }
 
+    /// Something that went wrong in the background and stops nothing.
+    static func logNotice(_ text: String) { _ = write("warning: \(text)\n", to: STDERR_FILENO) }
+
     /// Columns of the terminal behind stderr (or stdout), 80 without one.
     var width: Int {
         for descriptor in [STDERR_FILENO, STDOUT_FILENO] {
