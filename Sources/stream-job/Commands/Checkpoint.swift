@@ -50,7 +50,8 @@ private enum CheckpointCommand {
                 console.out(arguments.has(.json) ? text.json(summary) + "\n" : text.people(summary))
                 return ExitCode.done
             }
-            guard try CheckpointDirectory.open(directory) != nil || hasFiles(directory) else {
+            let known = try CheckpointDirectory.open(directory)
+            guard try known != nil ? true : hasFiles(directory) else {
                 throw CheckpointError(
                     .missing, "\(directory) is no checkpoint directory: it has no job.json and no epochs")
             }
