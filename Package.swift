@@ -65,7 +65,7 @@ let package = Package(
         .testTarget(
             name: "ConnectorsTests",
             dependencies: ["EmbeddedBroker", "Connectors", "StreamEngine", "Operators", "Platform", "CRdkafka"],
-            exclude: ["Formats/Fixtures"]),
+            exclude: ["Formats/Fixtures", "Files/Parquet/Fixtures"]),
         .testTarget(
             name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors", "Platform"],
             exclude: ["Fixtures"]),

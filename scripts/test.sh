@@ -41,6 +41,9 @@ if [ -z "$quick" ]; then
     section "windows against plain Python and DuckDB (scripts/verify/windows.py)"
     .venv/bin/python scripts/verify/windows.py "$program"
 
+    section "Parquet as input (scripts/verify/parquet_replay.py)"
+    .venv/bin/python scripts/verify/parquet_replay.py "$program"
+
     section "memory (scripts/verify/memory.sh)"
     scripts/verify/memory.sh "$program"
 

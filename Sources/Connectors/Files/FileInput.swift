@@ -48,6 +48,26 @@ public enum FileInput {
         }
     }
 
+    /// The same, where files may also be Parquet that this program wrote: an output folder of ours is read as its manifest
+    /// says, a Parquet file among others, or alone, is a partition.
+    public static func readers(
+        source: String, path: String, files: any FileSystem = PosixFileSystem(), maxLineBytes: Int = 64 * 1024
+    ) throws -> [any PartitionReader] {
+        if let folder = try ParquetInput.folder(source: source, path: path, files: files) {
+            if folder.isEmpty { throw FileInputError.noFiles(source: source, path: path) }
+            return folder
+        }
+        return try list(source: source, path: path, files: files).enumerated().map { index, input in
+            let id = PartitionID(source: source, topic: source, partition: Int32(index))
+            guard try ParquetInput.isParquet(input.path, input.status, files: files) else {
+                return FilePartitionReader(
+                    id: id, path: input.path, status: input.status, files: files, maxLineBytes: maxLineBytes)
+            }
+            return try ParquetPartitionReader(
+                id: id, inputs: [ParquetInputFile(path: input.path, byteCount: input.status.size)], files: files)
+        }
+    }
+
     private static func list(
         source: String, path: String, files: any FileSystem
     ) throws(FileInputError) -> [(path: String, status: FileStatus)] {

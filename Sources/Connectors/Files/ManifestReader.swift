@@ -28,7 +28,7 @@ public enum ManifestError: Error, Sendable, Equatable, CustomStringConvertible {
 public struct ManifestReader {
     /// The directory that holds `_manifest`.
     public let directory: String
-    private let files: any FileSystem
+    let files: any FileSystem
 
     /// A reader of the output in `directory`.
     public init(directory: String, files: any FileSystem = PosixFileSystem()) {

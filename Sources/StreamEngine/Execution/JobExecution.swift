@@ -112,7 +112,7 @@ public final class JobExecution {
         _ source: SourceExecution
     ) -> PartitionTask {
         PartitionTask(
-            reader: reader, decoder: format.makeDecoder(limits: limits), options: options,
+            reader: reader, decoder: (reader.recordFormat ?? format).makeDecoder(limits: limits), options: options,
             makeOperators: { id, series in source.emitters.map { makeOperator($0.emitter.plan, id, series) } })
     }
 

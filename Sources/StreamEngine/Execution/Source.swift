@@ -39,6 +39,8 @@ public enum ReadOutcome: Sendable {
 /// Reads one partition. Used by one thread at a time.
 public protocol PartitionReader: AnyObject {
     var id: PartitionID { get }
+    /// What its records are in, where that is not the source's format (result files of ours); nil: the source's.
+    var recordFormat: (any Format)? { get }
     /// Hands over whole records, in order, until about `maxBytes` bytes or nothing more is at hand. Does not block.
     func read(maxBytes: Int, _ body: (RawRecord) throws -> Void) throws -> ReadOutcome
     /// Makes reading end exactly before `offset`, which is not below the next record: `endOfInput` from there on. With nil,
@@ -55,4 +57,8 @@ public protocol PartitionReader: AnyObject {
 extension PartitionReader {
     /// What is read whole from its start anyway has no use for a limit.
     public func limit(to offset: Int64?) {}
+}
+
+extension PartitionReader {
+    public var recordFormat: (any Format)? { nil }
 }

@@ -13,6 +13,9 @@ extension Console {
         case let failure as FileInputError:
             error("\(failure)")
             return failure.isUsage ? ExitCode.wrongInput : ExitCode.failed
+        case let failure as ParquetFailure:
+            error("\(failure)")
+            return failure.isForeign ? ExitCode.wrongInput : ExitCode.failed
         case let failure as PlanError:
             error("\(failure)")
             return ExitCode.wrongInput

@@ -65,13 +65,15 @@ struct ReplayInputs {
         var opened = Opened()
         var titles: [String] = []
         for input in files {
-            if let format = job.formats[input.source], !format.isLineBased {
+            let readers = try FileInput.readers(
+                source: input.source, path: input.path, maxLineBytes: job.definition.limits.maxLineBytes)
+            if let format = job.formats[input.source], !format.isLineBased,
+                readers.contains(where: { $0.recordFormat == nil })
+            {
                 throw UsageError(
                     "source `\(input.source)` is \(format.name): such messages are binary and cannot be read from files of lines",
                     hint: "replay the topic itself, or files in a text format")
             }
-            let readers = try FileInput.partitions(
-                source: input.source, path: input.path, maxLineBytes: job.definition.limits.maxLineBytes)
             let bytes = readers.compactMap(\.progress).reduce(Int64(0)) { $0 + $1.total }
             titles.append("\(input.source): \(Plural.of(readers.count, "file")), \(FigureText.bytes(bytes))")
             opened.partitions.append((input.source, readers))

@@ -13,7 +13,9 @@ protocol PageValues: AnyObject {
 }
 
 extension PageValues {
-    func integers(_ count: Int) throws(PageFailure) -> [Int64] { throw PageFailure("whole numbers in encoding \(encoding)") }
+    func integers(_ count: Int) throws(PageFailure) -> [Int64] {
+        throw PageFailure("whole numbers in encoding \(encoding)")
+    }
     func doubles(_ count: Int) throws(PageFailure) -> [Double] { throw PageFailure("doubles in encoding \(encoding)") }
     func texts(_ count: Int) throws(PageFailure) -> TextColumn { throw PageFailure("text in encoding \(encoding)") }
 }

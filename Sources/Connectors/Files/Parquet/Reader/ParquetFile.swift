@@ -64,7 +64,9 @@ final class ParquetFile {
         }
     }
 
-    private static func columns(of schema: [ParquetSchemaElement], _ path: String) throws(ParquetFailure) -> [ParquetColumn] {
+    private static func columns(of schema: [ParquetSchemaElement], _ path: String) throws(ParquetFailure)
+        -> [ParquetColumn]
+    {
         guard let root = schema.first, Int(root.childCount ?? 0) == schema.count - 1 else {
             throw ParquetFailure(path, "it has nested columns, which this program does not read")
         }
@@ -87,7 +89,8 @@ final class ParquetFile {
                     cells = .int64
                 }
             case .int96, .fixedLenByteArray:
-                throw ParquetFailure(path, "column \(element.name) is of type \(type), which this program does not read")
+                throw ParquetFailure(
+                    path, "column \(element.name) is of type \(type), which this program does not read")
             }
             columns.append(
                 ParquetColumn(
