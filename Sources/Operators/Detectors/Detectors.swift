@@ -4,6 +4,8 @@ import StreamEngine
 public enum Detectors {
     /// Every detector. Adding one is one file beside this one and one line here.
     public static let all: [any DetectorFactory] = [
-        ThresholdDetector()
+        ThresholdDetector(), AbsentDetector(), ForecastDetector(), PeersDetector(), AutoDetector(),
+        RateOfChangeDetector(), EwmaDetector(), RobustDetector(), SeasonalDetector(), CusumDetector(),
+        PageHinkleyDetector(), SpotDetector(), DspotDetector(), FlatlineDetector(), NewSeriesDetector(),
     ]
 }

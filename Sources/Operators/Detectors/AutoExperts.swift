@@ -1,0 +1,158 @@
+import Platform
+
+/// Forecasts of the next value by several simple models, mixed by how well each did lately.
+///
+/// No model of a handful fits all metrics: the last value fits random walks, an average fits noise, Holt's trend what
+/// fills up, an autoregression of three lags what swings, the profiles of day and week what people cause. Each
+/// forecast's weight falls with the sixth power of its recent error, so the best of them leads and a change of
+/// character is followed.
+struct AutoExperts: BitwiseCopyable, Sendable {
+    /// Last value, average, Holt, autoregression, level, profile of the day, of the week.
+    static let count = 7
+
+    private var last = 0.0
+    private var average = 0.0
+    private var holtLevel = 0.0
+    private var holtTrend = 0.0
+    /// Average of what the profile leaves over, for the two profiles.
+    private var rest = InlineArray<2, Double>(repeating: 0)
+    /// Recent standardised values, newest first, and the autoregression's coefficients and inverse correlations (upper
+    /// triangle).
+    private var lags = InlineArray<3, Double>(repeating: 0)
+    private var weights = InlineArray<3, Double>(repeating: 0)
+    private var inverse = InlineArray<6, Double>(repeating: 0)
+    /// Recent mean error of each.
+    private var errors = InlineArray<7, Double>(repeating: 0)
+    /// Values each profile's error was measured on.
+    private var seen = InlineArray<2, UInt32>(repeating: 0)
+    /// What they said of the next value, kept from `forecast` to `learn` only.
+    private var said = InlineArray<7, Double>(repeating: 0)
+    private var profiled = InlineArray<2, Double>(repeating: .nan)
+
+    init() { resetInverse() }
+
+    private mutating func resetInverse() {
+        inverse = InlineArray<6, Double>(repeating: 0)
+        inverse[0] = 1
+        inverse[3] = 1
+        inverse[5] = 1
+    }
+
+    /// Takes a value as if it had been there all along.
+    mutating func settle(_ value: Double, profiles: InlineArray<2, Double>) {
+        last = value
+        average = value
+        holtLevel = value
+        holtTrend = 0
+        for place in 0..<2 where profiles[place].isFinite { rest[place] = value - profiles[place] }
+        lags = InlineArray<3, Double>(repeating: 0)
+    }
+
+    /// The mixed forecast. `level` and `scale` standardise for the autoregression; `profiles`: what day and week say,
+    /// NaN where they do not.
+    mutating func forecast(level: Double, scale: Double, profiles: InlineArray<2, Double>) -> Double {
+        said[0] = last
+        said[1] = average
+        said[2] = holtLevel + holtTrend
+        let autoregressive = weights[0] * lags[0] + weights[1] * lags[1] + weights[2] * lags[2]
+        said[3] = level + scale * min(max(autoregressive, -8), 8)
+        said[4] = level
+        profiled = profiles
+        said[5] = profiles[0] + rest[0]
+        said[6] = profiles[1] + rest[1]
+        var least = Double.infinity
+        for place in 0..<Self.count where isReady(place) { least = min(least, errors[place]) }
+        least = max(least, 1e-300)
+        var total = 0.0
+        var sum = 0.0
+        for place in 0..<Self.count where isReady(place) {
+            let ratio = least / max(errors[place], least)
+            let square = ratio * ratio
+            let weight = square * square * square
+            total += weight
+            sum += weight * (said[place] - last)
+        }
+        return last + sum / total
+    }
+
+    private func isReady(_ place: Int) -> Bool {
+        place < 5 || (seen[place - 5] >= 48 && said[place].isFinite)
+    }
+
+    /// Learns a value. `judged` is the same value, cut to where it was expected at most: errors are learnt by it.
+    mutating func learn(
+        _ value: Double, judged: Double, level: Double, scale: Double, count: UInt32, isTrusted: Bool
+    ) {
+        if isTrusted {
+            let rate = max(1 / Double(count + 1), 0.01)
+            for place in 0..<5 { errors[place] += (abs(judged - said[place]) - errors[place]) * rate }
+            for place in 0..<2 where said[5 + place].isFinite {
+                seen[place] = min(seen[place] + 1, 1_000_000)
+                let rate = max(1 / Double(seen[place]), 0.01)
+                errors[5 + place] += (abs(judged - said[5 + place]) - errors[5 + place]) * rate
+            }
+        }
+        let standard = min(max((value - level) / scale, -6), 6)
+        if isTrusted { regress(standard) }
+        lags[2] = lags[1]
+        lags[1] = lags[0]
+        lags[0] = standard
+        for place in 0..<2 where profiled[place].isFinite {
+            rest[place] += 0.2 * (value - profiled[place] - rest[place])
+        }
+        let before = holtLevel
+        let foreseen = holtLevel + holtTrend
+        holtLevel = foreseen + 0.4 * (value - foreseen)
+        holtTrend += 0.1 * (holtLevel - before - holtTrend)
+        average += 0.25 * (value - average)
+        last = value
+    }
+
+    /// Recursive least squares with forgetting (Plackett 1950).
+    private mutating func regress(_ standard: Double) {
+        let a = lags[0]
+        let b = lags[1]
+        let c = lags[2]
+        let forget = 0.998
+        let p = inverse[0] * a + inverse[1] * b + inverse[2] * c
+        let q = inverse[1] * a + inverse[3] * b + inverse[4] * c
+        let r = inverse[2] * a + inverse[4] * b + inverse[5] * c
+        let denominator = forget + a * p + b * q + c * r
+        guard denominator > 1e-9 else { return resetInverse() }
+        let error = (standard - weights[0] * a - weights[1] * b - weights[2] * c) / denominator
+        weights[0] = min(max(weights[0] + p * error, -3), 3)
+        weights[1] = min(max(weights[1] + q * error, -3), 3)
+        weights[2] = min(max(weights[2] + r * error, -3), 3)
+        inverse[0] = (inverse[0] - p * p / denominator) / forget
+        inverse[1] = (inverse[1] - p * q / denominator) / forget
+        inverse[2] = (inverse[2] - p * r / denominator) / forget
+        inverse[3] = (inverse[3] - q * q / denominator) / forget
+        inverse[4] = (inverse[4] - q * r / denominator) / forget
+        inverse[5] = (inverse[5] - r * r / denominator) / forget
+        // A constant series teaches nothing and lets them grow without end.
+        let trace = inverse[0] + inverse[3] + inverse[5]
+        if !(trace < 1000) || inverse[0] <= 0 || inverse[3] <= 0 || inverse[5] <= 0 { resetInverse() }
+    }
+
+    func encode(to writer: inout ByteWriter) {
+        for part in [last, average, holtLevel, holtTrend, rest[0], rest[1]] { writer.write(part) }
+        for place in 0..<3 { writer.write(lags[place]) }
+        for place in 0..<3 { writer.write(weights[place]) }
+        for place in 0..<6 { writer.write(inverse[place]) }
+        for place in 0..<Self.count { writer.write(errors[place]) }
+        for place in 0..<2 { writer.write(seen[place]) }
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        last = try reader.readFinite("last value")
+        average = try reader.readFinite("average")
+        holtLevel = try reader.readFinite("level")
+        holtTrend = try reader.readFinite("trend")
+        for place in 0..<2 { rest[place] = try reader.readFinite("rest") }
+        for place in 0..<3 { lags[place] = try reader.readFinite("lag") }
+        for place in 0..<3 { weights[place] = try reader.readFinite("weight") }
+        for place in 0..<6 { inverse[place] = try reader.readFinite("inverse correlation") }
+        for place in 0..<Self.count { errors[place] = try reader.readMagnitude("error") }
+        for place in 0..<2 { seen[place] = try reader.read() }
+    }
+}

@@ -1,0 +1,111 @@
+import Glibc
+import Platform
+import StreamEngine
+
+/// What `auto` remembers of one key: see `AutoDetector` for the whole idea.
+struct AutoState: DetectorState, BitwiseCopyable {
+    /// Statistics that are judged.
+    static let statistics = 6
+    /// Values in a row each of them is about: their tails learn that much slower.
+    static let lengths: InlineArray<6, Double> = [1, 1, 4, 16, 64, 8]
+    /// Memory of levels and spreads, windows.
+    static let memory = 300.0
+
+    /// Values learnt.
+    var count: UInt32 = 0
+    /// Windows since the last value.
+    var gap: UInt32 = 0
+    /// Flagged windows in a row, short breaks included.
+    var stretch: UInt32 = 0
+    /// Windows of a stretch that looked usual again.
+    var calm: UInt32 = 0
+    /// Values after a long gap that are only looked at.
+    var settling: UInt32 = 0
+    /// Values that differed from the one before, up to 1000.
+    var changes: UInt32 = 0
+    /// The smallest step between two values lately: what the series counts in, if it counts.
+    var quantum = 0.0
+    /// When it began, ms.
+    var firstMs: Int64 = 0
+    /// What profiles are relative to.
+    var origin = 0.0
+    /// Levels and mean absolute deviations: without a profile, with that of the day, with that of the week.
+    var levels = InlineArray<3, Double>(repeating: 0)
+    var spreads = InlineArray<3, Double>(repeating: 0)
+    /// Values these were learnt from.
+    var seen = InlineArray<3, UInt32>(repeating: 0)
+    /// Mean absolute error of the mixed forecast, over many and over few values.
+    var error = 0.0
+    var experts = AutoExperts()
+    /// The last values, and the last standardised deviations, in rings by `count`.
+    var recent = InlineArray<16, Double>(repeating: 0)
+    var deviations = InlineArray<64, Float>(repeating: 0)
+    var errors = InlineArray<8, Float>(repeating: 0.8)
+    var position: UInt32 = 0
+    /// Upper and lower tail of each statistic.
+    var upper = InlineArray<6, TailModel>(repeating: TailModel())
+    var lower = InlineArray<6, TailModel>(repeating: TailModel())
+    var day = InlineArray<48, Float>(repeating: .nan)
+    var week = InlineArray<168, Float>(repeating: .nan)
+
+    init() {}
+
+    func encode(to writer: inout ByteWriter) {
+        for part in [count, gap, stretch, calm, settling, changes, position] { writer.write(part) }
+        writer.write(firstMs)
+        writer.write(origin)
+        writer.write(quantum)
+        for place in 0..<3 {
+            writer.write(levels[place])
+            writer.write(spreads[place])
+            writer.write(seen[place])
+        }
+        writer.write(error)
+        experts.encode(to: &writer)
+        for place in 0..<16 { writer.write(recent[place]) }
+        for place in 0..<64 { writer.write(deviations[place]) }
+        for place in 0..<8 { writer.write(errors[place]) }
+        for place in 0..<Self.statistics {
+            upper[place].encode(to: &writer)
+            lower[place].encode(to: &writer)
+        }
+        for place in 0..<48 { writer.write(day[place]) }
+        for place in 0..<168 { writer.write(week[place]) }
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        count = try reader.read()
+        gap = try reader.read()
+        stretch = try reader.read()
+        calm = try reader.read()
+        settling = try reader.read()
+        changes = try reader.read()
+        position = try reader.read()
+        firstMs = try reader.read()
+        origin = try reader.readFinite("origin")
+        quantum = try reader.readMagnitude("step")
+        for place in 0..<3 {
+            levels[place] = try reader.readFinite("level")
+            spreads[place] = try reader.readMagnitude("spread")
+            seen[place] = try reader.read()
+        }
+        error = try reader.readMagnitude("error")
+        experts = try AutoExperts(from: &reader)
+        for place in 0..<16 { recent[place] = try reader.readFinite("value") }
+        for place in 0..<64 { deviations[place] = try reader.readFiniteFloat("deviation") }
+        for place in 0..<8 { errors[place] = try reader.readFiniteFloat("error") }
+        for place in 0..<Self.statistics {
+            upper[place] = try TailModel(from: &reader)
+            lower[place] = try TailModel(from: &reader)
+        }
+        for place in 0..<48 { day[place] = try Self.readUsual(&reader) }
+        for place in 0..<168 { week[place] = try Self.readUsual(&reader) }
+    }
+
+    /// A stretch of a profile: NaN where it is not known yet.
+    private static func readUsual(_ reader: inout ByteReader) throws(DecodingFailure) -> Float {
+        let value = Float(bitPattern: try reader.read(UInt32.self))
+        guard !value.isInfinite else { throw DecodingFailure("a profile without bounds") }
+        return value
+    }
+}
