@@ -132,7 +132,8 @@ struct ForecastModel: DetectorModel {
         else { return "\(column) \(value) has reached \(bound)" }
         let perHour = ReasonText.number((reach - tick.value) / etaMs * 3_600_000)
         return
-            "\(column) \(value) will reach \(bound) in \(Self.roughly(etaMs)) if it goes on changing by \(perHour) an hour"
+            "\(column) \(value) will reach \(bound) in \(Self.roughly(etaMs)) "
+            + "if it goes on changing by \(perHour) an hour"
     }
 
     /// A duration with its two largest units: `4 h 10 m`.

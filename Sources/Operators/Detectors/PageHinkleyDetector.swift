@@ -89,6 +89,7 @@ struct PageHinkleyModel: DetectorModel {
     }
 
     func reason(_ tick: DetectorTick, _ verdict: DetectorVerdict, _ state: State) -> String {
-        "the mean of \(column) has changed from \(ReasonText.number(state.before)); it is \(ReasonText.number(tick.value)) now"
+        "the mean of \(column) has changed from \(ReasonText.number(state.before)) "
+            + "towards \(ReasonText.number(tick.value))"
     }
 }
