@@ -115,7 +115,7 @@ public class BrokerClient {
                 System.out.println(assignor + " ok");
             }
             second.close();
-            equal(admin.listGroups().all().get().isEmpty(), false);
+            equal(admin.listConsumerGroups().all().get().isEmpty(), false);
             admin.deleteTopics(List.of(topic)).all().get();
         }
         System.out.println("all ok");

