@@ -9,7 +9,8 @@ extension Registries {
             formats: InputFormats.all, sinks: FileSinks.all + [KafkaSinkFactory { Console.logKafka($0) }],
             aggregates: Aggregates.all,
             bucketAggregates: BucketAggregates.all,
-            seriesFunctions: SeriesFunctions.all)
+            seriesFunctions: SeriesFunctions.all,
+            detectors: Detectors.all)
         registries.kafkaSettingCheck = { setting, _ in
             KafkaConfiguration.check(name: setting.name, value: setting.value).map { SettingComplaint($0) }
         }

@@ -10,7 +10,7 @@ enum Jobs {
     static let registries: Registries = {
         var registries = Registries(
             formats: InputFormats.all, sinks: FileSinks.all + [KafkaSinkFactory { _ in }], aggregates: Aggregates.all,
-            bucketAggregates: BucketAggregates.all, seriesFunctions: SeriesFunctions.all)
+            bucketAggregates: BucketAggregates.all, seriesFunctions: SeriesFunctions.all, detectors: Detectors.all)
         registries.kafkaSettingCheck = { setting, _ in
             // librdkafka's own words differ from version to version; the program's tests hear them.
             setting.name == "security.protcol" ? SettingComplaint("no setting `\(setting.name)`") : nil

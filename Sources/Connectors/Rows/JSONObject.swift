@@ -42,6 +42,8 @@ struct JSONObject {
         bytes.append(UInt8(ascii: "\""))
     }
 
+    mutating func addNull(_ name: String) { add(name, raw: Array("null".utf8)) }
+
     mutating func add(_ name: String, boolean: Bool) { add(name, raw: Array((boolean ? "true" : "false").utf8)) }
 
     /// Text that is JSON already.

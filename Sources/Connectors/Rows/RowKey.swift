@@ -34,6 +34,18 @@ public struct RowKey {
         }
     }
 
+    /// The key of labels, in their order; empty without labels.
+    static func text(_ labels: [Label]) -> [UInt8] {
+        var out: [UInt8] = []
+        for label in labels {
+            if !out.isEmpty { out.append(UInt8(ascii: ",")) }
+            append(label.name.bytes, to: &out)
+            out.append(UInt8(ascii: "="))
+            append(label.value.bytes, to: &out)
+        }
+        return out
+    }
+
     private mutating func adopt(_ schema: RowSchema) {
         self.schema = schema
         columns = schema.columns.enumerated().compactMap { index, column in

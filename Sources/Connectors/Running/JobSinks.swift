@@ -40,9 +40,15 @@ public struct JobSinks {
             }
             var late: (any Sink)?
             if let sink = query.late { late = try make(sink, query: query, input: .documents) }
-            queries.append(QueryOutputs(sinks: sinks, late: late))
+            var anomalies: [[any Sink]] = []
+            for anomaly in query.anomalies {
+                var own: [any Sink] = []
+                for sink in anomaly.sinks { own.append(try make(sink, query: query, input: .documents)) }
+                anomalies.append(own)
+            }
+            queries.append(QueryOutputs(sinks: sinks, late: late, anomalies: anomalies))
         }
-        return JobOutputs(
+        var outputs = JobOutputs(
             queries: queries, deadLetter: try makeDeadLetter(),
             encodeLate: { query, id, sample in
                 LateRow(
@@ -52,6 +58,8 @@ public struct JobSinks {
                 ).json
             },
             encodeDeadLetter: { DeadLetter(partition: $0, record: $1).json })
+        outputs.encodeAnomaly = { ($1.json(job: $0), $1.kafkaKey) }
+        return outputs
     }
 
     private func make(

@@ -33,7 +33,7 @@ private struct ChainMerger: @unchecked Sendable {
     let makeOperator: (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
 
     func merge(_ partition: PartitionID, _ blocks: [StateBlock]) throws -> [StateBlock] {
-        let execution = SourceExecution(definition: source, plans: plans)
+        let execution = SourceExecution(definition: source, plans: plans, job: "")
         let task = PartitionTask(
             reader: UnstartedReader(id: partition), decoder: format.makeDecoder(limits: limits), options: options,
             makeOperators: { id, series in plans.map { makeOperator($0.plan, id, series) } })

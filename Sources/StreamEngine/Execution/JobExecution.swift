@@ -69,6 +69,7 @@ public final class JobExecution {
     struct TriggerWork {
         var rows = 0
         var samples = 0
+        var anomalies = 0
     }
 
     /// An execution of `job`, writing to `outputs`.
@@ -86,9 +87,10 @@ public final class JobExecution {
         lastTriggerNs = startNs
         for source in job.definition.sources {
             let plans = job.queries.enumerated().filter { $0.element.source == source.name }
-            guard !plans.isEmpty else { continue }
+            guard !plans.isEmpty || job.contextSources.contains(source.name) else { continue }
             let execution = SourceExecution(
-                definition: source, plans: plans.map { (index: $0.offset, plan: $0.element) })
+                definition: source, plans: plans.map { (index: $0.offset, plan: $0.element) },
+                job: job.definition.name)
             for entry in execution.emitters { entry.emitter.firstWindowStartMs = options.firstWindowStartMs }
             sources.append(execution)
         }
@@ -113,7 +115,12 @@ public final class JobExecution {
     ) -> PartitionTask {
         PartitionTask(
             reader: reader, decoder: (reader.recordFormat ?? format).makeDecoder(limits: limits), options: options,
-            makeOperators: { id, series in source.emitters.map { makeOperator($0.emitter.plan, id, series) } })
+            makeOperators: { id, series in
+                if source.definition.isBroadcast {
+                    return [EventCollector(id, series, delayMs: source.definition.watermark.delayMs)]
+                }
+                return source.emitters.map { makeOperator($0.emitter.plan, id, series) }
+            })
     }
 
     /// A task over one partition that is not added yet: its state comes from a checkpoint.
@@ -197,7 +204,7 @@ public final class JobExecution {
 
     // MARK: Emission
 
-    private func info(query: String, watermarkMs: Int64?) -> EmissionInfo {
+    func info(query: String, watermarkMs: Int64?) -> EmissionInfo {
         EmissionInfo(job: job.definition.name, query: query, epoch: token, watermarkMs: watermarkMs)
     }
 
@@ -209,16 +216,19 @@ public final class JobExecution {
 
     /// Emits what is closed; with `trigger` also the rows of update and complete mode.
     func emit(trigger: Bool) throws {
+        passEvents()
         for source in sources {
             try source.emit(trigger: trigger) { try write($1, query: $0, source) }
             try writeLate(source)
             for task in source.tasks { task.retireIfDone() }
         }
+        try writeAnomalies()
     }
 
     /// Partition-local queries of a live run.
     func emitLocal() throws {
         for source in sources { try source.emitLocal { try write($1, query: $0, source) } }
+        try writeAnomalies()
     }
 
     /// The end of input closes what is left.
@@ -227,6 +237,7 @@ public final class JobExecution {
             try source.emitAtEnd(keepOpen: keepOpen) { try write($1, query: $0, source) }
             try writeLate(source)
         }
+        try writeAnomalies()
     }
 
     private func writeLate(_ source: SourceExecution) throws {
@@ -254,7 +265,7 @@ public final class JobExecution {
     var nextTriggerNs: Int64 { lastTriggerNs + triggerNs }
 
     /// Whether anything happened that an epoch must make durable.
-    var hasNews: Bool { dirty || lastWork.rows > 0 }
+    var hasNews: Bool { dirty || lastWork.rows > 0 || lastWork.anomalies > 0 }
 
     /// Records a decision of the wall clock. The epoch that holds it is committed even if no offset moved.
     func record(_ decision: Decision) {
@@ -280,7 +291,9 @@ public final class JobExecution {
         sources.reduce(0) { total, source in
             total
                 + source.tasks.reduce(0) { $0 + $1.operators.reduce(0) { $0 + Int64($1.stateBytes) } }
-                + source.emitters.reduce(0) { $0 + Int64($1.emitter.pendingBytes) }
+                + source.emitters.reduce(0) {
+                    $0 + Int64($1.emitter.pendingBytes) + Int64($1.emitter.anomalies?.stateBytes ?? 0)
+                }
         }
     }
 
@@ -295,7 +308,7 @@ public final class JobExecution {
         let seconds = max(Double(nowNs - sinceNs) / 1e9, 1e-9)
         return QueryProgress(
             epoch: epoch - 1, samples: lastWork.samples, samplesPerSecond: Double(lastWork.samples) / seconds,
-            rows: lastWork.rows, commitMs: Double(nowNs - commitStartNs) / 1e6,
+            rows: lastWork.rows, anomalies: lastWork.anomalies, commitMs: Double(nowNs - commitStartNs) / 1e6,
             lag: lag?(),
             late: sources.reduce(0) { $0 + $1.lateCount }, bad: sources.reduce(0) { $0 + $1.badCount },
             sources: sources.map { $0.progress(nowMs: isLive ? clock.wallMs() : nil) })
@@ -327,6 +340,9 @@ public final class JobExecution {
         summary.epochs = epoch
         summary.seconds = Double(clock.monotonicNs() - startNs) / 1e9
         summary.peakRSSBytes = ProcessMemory.peakRSSBytes()
+        summary.anomalies = sources.reduce(0) { total, source in
+            total + source.emitters.reduce(0) { $0 + ($1.emitter.anomalies?.rowsOut ?? 0) }
+        }
         summary.closedByEnd = sources.reduce(0) { $0 + $1.closedByEnd }
         for (index, plan) in job.queries.enumerated() {
             for source in sources {

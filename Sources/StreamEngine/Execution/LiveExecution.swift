@@ -57,7 +57,10 @@ extension JobExecution {
         _ source: any LiveSource, end: LiveEnd, stop: StopRequest, log: (String) -> Void
     ) throws -> JobSummary {
         isLive = true
-        for execution in sources { execution.emitsLocally = true }
+        for execution in sources {
+            execution.emitsLocally = true
+            for entry in execution.emitters { entry.emitter.wallMs = { [clock] in clock.wallMs() } }
+        }
         lag = { [unowned self] in self.currentLag(source) }
         defer {
             lag = nil

@@ -344,6 +344,7 @@ extension JobExecution {
             source.advanceWatermark()
             try source.emit(trigger: true) { _, _ in }
             try source.emitLocal { _, _ in }
+            for entry in source.emitters { entry.emitter.anomalies?.discardRows() }
             for task in source.tasks { for op in task.operators { _ = op.takeLate() } }
         }
         lastWork = TriggerWork()

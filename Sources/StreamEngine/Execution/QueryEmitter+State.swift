@@ -57,6 +57,7 @@ extension QueryEmitter {
             if pending[window]?.isEmpty == true { pending[window] = nil }
         }
         removedSaved[id] = nil
+        anomalies?.drop(.partition(id))
         disown(id)
     }
 

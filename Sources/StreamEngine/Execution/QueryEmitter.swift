@@ -25,6 +25,10 @@ final class QueryEmitter {
     var lastForgottenMs = Int64.min
     /// Windows that start earlier are left out: `replay --from` warms up before it.
     var firstWindowStartMs = Int64.min
+    /// The query's detectors; nil without any.
+    let anomalies: QueryAnomalies?
+    /// The wall clock of a live run, ms; 0 in replay, where it decides nothing.
+    var wallMs: () -> Int64 = { 0 }
 
     /// One operator's local indices in terms of the directories.
     private struct LocalMap {
@@ -33,8 +37,9 @@ final class QueryEmitter {
         var series: [UInt32] = []
     }
 
-    init(plan: QueryPlan) {
+    init(plan: QueryPlan, job: String) {
         self.plan = plan
+        anomalies = QueryAnomalies(plan: plan, job: job)
         evaluator = WindowEvaluator(plan: plan)
         builder = RowBuilder(plan: plan)
         keyColumns = KeyColumns(plan: plan)
@@ -212,12 +217,36 @@ final class QueryEmitter {
         let ranks = keys.currentRanks()
         let merged = evaluator.merge(contributions, ranks: ranks, only: only)
         let cells = evaluator.aggregates(merged, number: window, contributions: contributions, series: &series)
-        let rows = builder.rows(
+        let (rows, groups) = builder.rows(
             window: window, count: merged.keys.count, keys: keyColumns.columns(of: merged.keys, in: keys.keys),
             aggregates: cells.columns, keep: cells.keep)
+        if anomalies != nil {
+            judge(window, rows, keys: groups.map { $0.map { merged.keys[$0] } } ?? merged.keys, contributions)
+        }
         guard rows.rowCount > 0 else { return }
         rowsOut += rows.rowCount
         try body(rows)
+    }
+
+    /// Shows a window's rows to the detectors, also when `having` left none: known keys are missing then.
+    ///
+    /// Where state belongs to partitions, each sees the rows of its own keys in the windows it has data for: the same in
+    /// `replay`, which emits them together, as in `run`.
+    private func judge(_ window: Int64, _ rows: RowBatch, keys rowKeys: [UInt32], _ contributions: [Contribution]) {
+        guard plan.isPartitionLocal else {
+            anomalies?.take(window, rows, keys: rowKeys, in: keys.keys, owner: .query, nowMs: wallMs())
+            return
+        }
+        for contribution in contributions {
+            let owner = DetectorOwner.partition(contribution.id)
+            if contributions.count == 1 {
+                anomalies?.take(window, rows, keys: rowKeys, in: keys.keys, owner: owner, nowMs: wallMs())
+            } else {
+                let own = rowKeys.indices.filter { owners[rowKeys[$0]] == contribution.id }
+                anomalies?.take(
+                    window, rows.rows(own), keys: own.map { rowKeys[$0] }, in: keys.keys, owner: owner, nowMs: wallMs())
+            }
+        }
     }
 
     /// The newest window with a contribution that waits; nil when none does.
@@ -248,6 +277,7 @@ final class QueryEmitter {
         maps = [:]
         if let movedKeys {
             keyColumns.reset()
+            anomalies?.keysMoved()
             var kept: [UInt32: PartitionID] = [:]
             for (key, owner) in owners where movedKeys[Int(key)] != .max { kept[movedKeys[Int(key)]] = owner }
             owners = kept

@@ -20,6 +20,8 @@ public struct QueryProgress: Sendable {
     public let samplesPerSecond: Double
     /// Rows written since the last trigger.
     public let rows: Int
+    /// Anomalies written since the last trigger.
+    public let anomalies: Int
     /// How long prepare, decide and publish took.
     public let commitMs: Double
     /// Records the broker holds beyond what was processed; nil where unknown (replay).

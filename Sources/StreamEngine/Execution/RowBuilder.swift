@@ -2,11 +2,11 @@
 struct RowBuilder {
     let plan: QueryPlan
 
-    /// The rows of one window, in key order. `keep` false leaves a row out.
+    /// The rows of one window, in key order, and which groups they are of (nil: all). `keep` false leaves a row out.
     func rows(
         window: Int64, count: Int, keys: [(description: ColumnDescription, data: ColumnData)], aggregates: [ColumnData],
         keep: [Bool]?
-    ) -> RowBatch {
+    ) -> (rows: RowBatch, groups: [Int]?) {
         var columns: [ColumnDescription] = [
             ColumnDescription(name: "window_start", type: .timestamp, role: .windowStart),
             ColumnDescription(name: "window_end", type: .timestamp, role: .windowEnd),
@@ -32,7 +32,9 @@ struct RowBuilder {
                 kept[row] = having.isTrue(ResultRow(batch: batch, row: row, columns: scope))
             }
         }
-        return kept.allSatisfy { $0 } ? batch : batch.filtered(kept)
+        if kept.allSatisfy({ $0 }) { return (batch, nil) }
+        let groups = kept.indices.filter { kept[$0] }
+        return (batch.rows(groups), groups)
     }
 
     private func derive(_ batch: inout RowBatch) {
@@ -96,9 +98,4 @@ struct ResultRow: ExpressionRow {
         case .texts(let texts): return texts.text(at: row).map { .text($0) } ?? .null
         }
     }
-}
-
-extension RowBatch {
-    /// The rows for which `keep` is true.
-    func filtered(_ keep: [Bool]) -> RowBatch { rows(keep.indices.filter { keep[$0] }) }
 }

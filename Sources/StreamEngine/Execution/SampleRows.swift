@@ -28,6 +28,14 @@ public struct RowContext: Sendable {
         partition = .number(Double(id.partition))
     }
 
+    /// Labels in the order of their slots, over events of any partition.
+    init(eventLabels labels: [ByteString]) {
+        kind = .events
+        self.labels = labels
+        topic = .null
+        partition = .null
+    }
+
     /// A value every sample of a series shares; null for what differs from row to row.
     func seriesValue(_ slot: Int, _ series: SeriesLabels) -> Value {
         switch kind {

@@ -8,6 +8,7 @@ extension SourceExecution {
         return emitters.indices.contains { place in
             task.operators[place].frozenThrough != saved[place]
                 || emitters[place].emitter.hasUnsavedPending(task.id)
+                || emitters[place].emitter.anomalies?.hasChanged(.partition(task.id)) ?? false
         }
     }
 
@@ -38,6 +39,8 @@ extension SourceExecution {
                 StateBlock(
                     id: .windows(query: entry.emitter.plan.name, task.id), isWhole: isWhole, bytes: writer.bytes,
                     rows: rows))
+            guard let anomalies = entry.emitter.anomalies, anomalies.has(.partition(task.id)) else { continue }
+            if let block = anomalies.block(of: task.id, always: isWhole) { blocks.append(block) }
         }
         return PartitionSection(partition: task.id, parent: isWhole ? nil : parent, blocks: blocks)
     }
@@ -59,6 +62,11 @@ extension SourceExecution {
                 guard let place = emitters.firstIndex(where: { $0.emitter.plan.name == query }) else { continue }
                 try task.operators[place].decodeState(from: &reader)
                 try emitters[place].emitter.decodePending(task.id, from: &reader)
+            case .detectors(let query, task.id):
+                guard let emitter = emitters.first(where: { $0.emitter.plan.name == query })?.emitter,
+                    let anomalies = emitter.anomalies
+                else { continue }
+                try anomalies.decodeState(of: .partition(task.id), from: &reader, nowMs: emitter.wallMs())
             default: continue
             }
             guard reader.isAtEnd else { throw DecodingFailure("\(reader.remaining) bytes too many") }
@@ -129,15 +137,17 @@ extension QueryEmitter {
     func forgetShared() {
         emittedThrough = nil
         lastForgottenMs = .min
+        anomalies?.drop(.query)
     }
 
     /// What belongs to the whole query: the newest window emitted and when keys were forgotten (0, or 1 and 8 bytes; 8
-    /// bytes), rows so far.
+    /// bytes), rows so far, its detectors (length-prefixed, empty without any).
     func encodeShared() -> [UInt8] {
         var writer = ByteWriter()
         writer.writeOptional(emittedThrough)
         writer.write(lastForgottenMs)
         writer.writeCount(rowsOut)
+        writer.write(lengthPrefixed: anomalies?.sharedState() ?? [])
         return writer.bytes
     }
 
@@ -147,6 +157,10 @@ extension QueryEmitter {
         emittedThrough = try reader.readOptional()
         lastForgottenMs = try reader.read()
         rowsOut = try reader.readCount()
+        var detectors = ByteReader(try reader.readLengthPrefixed())
+        if let anomalies, !detectors.isAtEnd {
+            try anomalies.decodeState(of: .query, from: &detectors, nowMs: wallMs())
+        }
         guard reader.isAtEnd else { throw DecodingFailure("\(reader.remaining) bytes too many") }
     }
 }

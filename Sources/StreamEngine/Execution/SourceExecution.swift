@@ -25,9 +25,9 @@ final class SourceExecution {
     /// A live run: windows of partition-local queries in append mode go out by their own partition's watermark.
     var emitsLocally = false
 
-    init(definition: SourceDefinition, plans: [(index: Int, plan: QueryPlan)]) {
+    init(definition: SourceDefinition, plans: [(index: Int, plan: QueryPlan)], job: String) {
         self.definition = definition
-        emitters = plans.map { ($0.index, QueryEmitter(plan: $0.plan)) }
+        emitters = plans.map { ($0.index, QueryEmitter(plan: $0.plan, job: job)) }
     }
 
     /// Adds a task. One that joins a running query joins at the query's watermark of this moment: what it brings below is

@@ -129,9 +129,10 @@ extension JobCheck {
                 try CompiledExpression(condition: having, for: "having", in: &scope)
             }
         }
+        checkAnomalyColumns(query, scope.columns, path: path)
     }
 
-    private mutating func attempt<T>(_ path: String, _ body: () throws(ExpressionError) -> T) -> T? {
+    mutating func attempt<T>(_ path: String, _ body: () throws(ExpressionError) -> T) -> T? {
         do throws(ExpressionError) {
             return try body()
         } catch {

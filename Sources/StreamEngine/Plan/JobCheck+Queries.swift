@@ -80,34 +80,4 @@ extension JobCheck {
             warn("in complete mode nothing is late", at: "\(path).late")
         }
     }
-
-    private mutating func checkAnomalies(_ query: QueryDefinition, path: String) {
-        guard let first = query.anomalies.first else { return }
-        if query.outputMode != .append {
-            error(
-                "detectors need `outputMode: append`: they look at final rows", at: "\(path).outputMode",
-                label: "detector `\(first.name)` reads this query")
-        }
-        let columns = rowColumns(query)
-        for (index, anomaly) in query.anomalies.enumerated() {
-            let itemPath = "\(path).anomalies.\(index)"
-            if query.anomalies[..<index].contains(where: { $0.name == anomaly.name }) {
-                error("two detectors are called `\(anomaly.name)`", at: "\(itemPath).name", label: "rename one")
-            }
-            if let column = anomaly.column, !columns.contains(column), !isUnparsed(column, path: path) {
-                error(
-                    "unknown column `\(column)`", at: "\(itemPath).column", label: Self.didYouMean(column, columns),
-                    notes: Self.list("columns", columns))
-            }
-            for (entry, context) in anomaly.context.enumerated() {
-                guard let from = context.text("from") else { continue }
-                let broadcast = job.sources.filter(\.isBroadcast).map(\.name)
-                if !broadcast.contains(from) {
-                    error(
-                        "`\(from)` is no broadcast source", at: "\(itemPath).context.\(entry).from",
-                        label: Self.didYouMean(from, broadcast), notes: Self.list("broadcast sources", broadcast))
-                }
-            }
-        }
-    }
 }

@@ -38,6 +38,13 @@ public struct JobDefinition: Sendable, Equatable {
 
     /// The source of this name. O(sources).
     public func source(_ name: String) -> SourceDefinition? { sources.first { $0.name == name } }
+    /// Whether a query reads a source, or a detector asks it for events.
+    public func reads(_ source: SourceDefinition) -> Bool {
+        queries.contains { query in
+            query.from == source.name
+                || query.anomalies.contains { $0.context.contains { $0.text("from") == source.name } }
+        }
+    }
     /// The query of this name. O(queries).
     public func query(_ name: String) -> QueryDefinition? { queries.first { $0.name == name } }
 }

@@ -154,6 +154,25 @@ struct QueryCompiler<Scope: SampleColumns> {
 
     /// What keeps a query from being partition-local (DESIGN §1); nil when nothing does.
     private func whyNotPartitionLocal(_ grouping: GroupingPlan) -> String? {
+        whyKeysAreSpread(grouping) ?? whyDetectorsLookAcross()
+    }
+
+    /// A detector that looks across keys, or makes one incident of many, must find them in one partition.
+    private func whyDetectorsLookAcross() -> String? {
+        for anomaly in query.anomalies {
+            let compared = registries.detector(anomaly.detectorType)?.groupingLabels(anomaly.detector)
+            let groups = [compared, anomaly.groupInto.isEmpty ? nil : anomaly.groupInto].compactMap(\.self)
+            for labels in groups {
+                let missing = source.partitionedBy.filter { !labels.contains($0) }
+                guard let first = missing.first else { continue }
+                return "detector \(anomaly.name) looks across keys that differ in \(first), by which the source is "
+                    + "partitioned"
+            }
+        }
+        return nil
+    }
+
+    private func whyKeysAreSpread(_ grouping: GroupingPlan) -> String? {
         guard !source.partitionedBy.isEmpty else { return "source \(source.name) has no `partitionedBy`" }
         switch grouping {
         case .without(let left):
@@ -350,18 +369,21 @@ extension CompiledJob {
             guard let source = definition.source(query.from), let format = formats[query.from] else {
                 throw PlanError(query: query.name, field: "from", message: "no source `\(query.from)`")
             }
+            var plan: QueryPlan
             switch format.kind {
             case .samples:
                 var compiler = QueryCompiler(
                     query, source: source, kind: .samples, registries: registries, limits: definition.limits,
                     scope: SampleScope())
-                plans.append(try compiler.compile())
+                plan = try compiler.compile()
             case .events:
                 var compiler = QueryCompiler(
                     query, source: source, kind: .events, registries: registries, limits: definition.limits,
                     scope: EventScope())
-                plans.append(try compiler.compile())
+                plan = try compiler.compile()
             }
+            plan.anomalies = try AnomalyCompiler(query: query, plan: plan, registries: registries).compile()
+            plans.append(plan)
         }
         self.init(definition: definition, queries: plans, formats: formats)
     }

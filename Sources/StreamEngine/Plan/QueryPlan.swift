@@ -108,6 +108,9 @@ public struct QueryPlan: Sendable {
     /// The labels that sample expressions read, in the order of their slots.
     public let labelSlots: [ByteString]
 
+    /// The detectors on its rows, in the job's order.
+    public var anomalies: [AnomalyPlan] = []
+
     /// A column computed from a row.
     public struct DerivedColumn: Sendable {
         public let name: String

@@ -23,7 +23,7 @@ struct ReplayInputs {
     }
 
     init(_ arguments: ParsedArguments, _ definition: JobDefinition) throws(UsageError) {
-        let used = definition.sources.filter { source in definition.queries.contains { $0.from == source.name } }
+        let used = definition.sources.filter { definition.reads($0) }
         files = try Self.parse(arguments.values(Self.input), definition, used)
         let named = Set(files.map(\.source))
         topics = used.filter { !named.contains($0.name) }
@@ -38,12 +38,13 @@ struct ReplayInputs {
         _ texts: [String], _ definition: JobDefinition, _ used: [SourceDefinition]
     ) throws(UsageError) -> [(source: String, path: String)] {
         var inputs: [(source: String, path: String)] = []
+        let main = used.filter { !$0.isBroadcast }
         for text in texts {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             if parts.count == 2, definition.source(parts[0]) != nil {
                 inputs.append((parts[0], parts[1]))
-            } else if parts.count == 1 || text.contains("/"), used.count == 1 {
-                inputs.append((used[0].name, text))
+            } else if parts.count == 1 || text.contains("/"), main.count == 1 {
+                inputs.append((main[0].name, text))
             } else {
                 let names = definition.sources.map(\.name)
                 let near = Suggestion.nearest(parts[0], among: names)

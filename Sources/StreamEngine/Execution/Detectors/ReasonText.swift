@@ -17,6 +17,12 @@ public enum ReasonText {
         return rounded == rounded.rounded() ? "\(Int64(rounded))" : "\(rounded)"
     }
 
+    /// A time as people read it: RFC 3339, without milliseconds where there are none.
+    public static func time(_ timestampMs: Int64) -> String {
+        let text = EventTime.rfc3339(timestampMs)
+        return text.hasSuffix(".000Z") ? "\(text.dropLast(5))Z" : text
+    }
+
     private static func scientific(_ value: Double) -> String {
         var exponent = 0
         var mantissa = value
