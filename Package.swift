@@ -30,12 +30,14 @@ let package = Package(
             name: "Connectors", dependencies: ["StreamEngine", "Platform", "CRdkafka"], swiftSettings: release),
         .target(name: "JobFile", dependencies: ["StreamEngine", "Platform", "CYaml"], swiftSettings: release),
         .target(name: "EmbeddedBroker", dependencies: ["Platform", "CLinux"], swiftSettings: release),
+        .target(name: "Backtest", dependencies: ["StreamEngine", "Platform"], swiftSettings: release),
         .target(name: "Generator", dependencies: ["StreamEngine", "Platform"], swiftSettings: release),
         .executableTarget(
             name: "stream-job",
             dependencies: [
                 "CLinux",
                 "Platform", "StreamEngine", "Operators", "Connectors", "JobFile", "EmbeddedBroker", "Generator",
+                "Backtest",
             ],
             swiftSettings: release),
 
@@ -69,6 +71,7 @@ let package = Package(
         .testTarget(
             name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors", "Platform"],
             exclude: ["Fixtures"]),
+        .testTarget(name: "BacktestTests", dependencies: ["Backtest", "StreamEngine", "Platform"]),
         .testTarget(
             name: "GeneratorTests", dependencies: ["Generator", "Connectors", "StreamEngine", "Platform"]),
         .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "Platform"]),
