@@ -48,7 +48,9 @@ struct CSVTable {
             default: field.append(byte)
             }
         }
-        if !field.isEmpty || !fields.isEmpty { records.append(Record(fields: fields + [decoded(field)], line: firstLine)) }
+        if !field.isEmpty || !fields.isEmpty {
+            records.append(Record(fields: fields + [decoded(field)], line: firstLine))
+        }
         if isQuoted { openQuoteLine = quoteLine }
         records.removeAll { $0.fields.allSatisfy { $0.allSatisfy { $0 == " " || $0 == "\t" } } }
     }

@@ -42,7 +42,8 @@ public struct Score: Sendable {
             let inside = all.filter { $0.incidents.contains(index) }
             if let first = inside.map(\.firedMs).min() {
                 return IncidentScore(
-                    outcome: .detected, delayMs: max(0, EventTime.difference(first, label.startMs)), alerts: inside.count)
+                    outcome: .detected, delayMs: max(0, EventTime.difference(first, label.startMs)),
+                    alerts: inside.count)
             }
             guard covered.contains(index) else { return IncidentScore(outcome: .notCovered, delayMs: nil, alerts: 0) }
             let isFiring = all.contains {

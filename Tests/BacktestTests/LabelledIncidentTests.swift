@@ -24,8 +24,14 @@ import Testing
         ("from,to\n", "labels.csv:1: the header is from,to; expected start,end,kind,selector"),
         ("start,end,kind\n1,2,k\n", "labels.csv:2: `1` is no RFC 3339 time"),
         ("start,end,kind\n2026-01-01T00:01:00Z,2026-01-01T00:01:00Z,k\n", "labels.csv:2: it ends"),
-        ("start,end,kind,selector\n2026-01-01T00:01:00Z,2026-01-01T00:02:00Z,k,{a=b}\n", "labels.csv:2: selector `{a=b}`"),
-        ("start,end,kind,selector\n2026-01-01T00:01:00Z,2026-01-01T00:02:00Z,k,{a=\"b\",c=\"d\"}\n", "labels.csv:2: 5 fields"),
+        (
+            "start,end,kind,selector\n2026-01-01T00:01:00Z,2026-01-01T00:02:00Z,k,{a=b}\n",
+            "labels.csv:2: selector `{a=b}`"
+        ),
+        (
+            "start,end,kind,selector\n2026-01-01T00:01:00Z,2026-01-01T00:02:00Z,k,{a=\"b\",c=\"d\"}\n",
+            "labels.csv:2: 5 fields"
+        ),
         ("start,end,kind\n\"2026", "labels.csv:2: a quote is never closed"),
     ])
     func badFilesSayWhere(_ text: String, _ words: String) {
