@@ -48,6 +48,20 @@ public final class FileLock: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Makes a shared lock one's own; false where others share it.
+    public func becomeExclusive() throws(IOFailure) -> Bool {
+        while flock(file.raw, LOCK_EX | LOCK_NB) != 0 {
+            if errno == EWOULDBLOCK { return false }
+            if errno != EINTR { throw IOFailure(.lock, path: path, code: errno) }
+        }
+        return true
+    }
+
+    /// Takes the file away: only for a lock whose name is never used again.
+    public func removeFile() throws(IOFailure) {
+        if unlink(path) != 0, errno != ENOENT { throw IOFailure(.remove, path: path, code: errno) }
+    }
+
     /// Lets go. A second call does nothing.
     public func release() {
         // Closing lets go of it; the descriptor was never handed out.

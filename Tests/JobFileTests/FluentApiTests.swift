@@ -121,10 +121,10 @@ import Testing
             .groupBy(.window(size: .seconds(1), slide: .seconds(2)), "instance", "instance")
             .agg(avg("value", as: "x"))
         let error = #expect(throws: JobDefinitionError.self) {
-            try stream.writeStream.kafka(topic: "a b").sink("parquet", ["path": "x"]).definition()
+            try stream.writeStream.kafka(topic: "a b").sink("parqet", ["path": "x"]).definition()
         }
         let told = error?.description ?? ""
-        let parts = ["promethues", "select", "where", "slide", "instance", "topic", "parquet"]
+        let parts = ["promethues", "select", "where", "slide", "instance", "topic", "parqet"]
         for part in parts { #expect(told.contains(part), "\(part) in \(told)") }
     }
 }

@@ -90,14 +90,14 @@ public final class JSONLSink: Sink {
         lastCommitNs = clock.monotonicNs()
         committedFiles = manifest.earlier.count
         committedBytes = manifest.earlier.reduce(0) { $0 + $1.bytes }
-        nextPart = 0
-        nextPart = try wrapped { () throws(IOFailure) in
-            try files.list(directory).compactMap(ManifestName.sequence(of:)).max() ?? 0
+        do throws(IOFailure) {
+            names = try PartNames(directory: directory, suffix: ".jsonl\(settings.compression.fileExtension)", files)
+        } catch {
+            throw SinkError("jsonl \(directory): \(error)")
         }
     }
 
-    /// The highest sequence number of a data file in the directory so far.
-    private var nextPart: Int
+    private var names: PartNames
 
     public var written: (files: Int, bytes: Int64)? { (committedFiles, committedBytes) }
 
@@ -179,22 +179,42 @@ public final class JSONLSink: Sink {
             if last.mark.bytes < settings.targetFileBytes, !isOld { return last }
             try last.putAside()
         }
-        // Another sink of this process may write to the same directory: its files have other numbers.
-        var name: String
-        repeat {
-            nextPart += 1
-            name = ManifestName.part(sequence: nextPart, epoch: epoch, compression: settings.compression)
-        } while try isTaken(name)
-        let part = try PartFile(name: name, directory: directory, files: files, createdNs: now)
+        if parts.isEmpty, !isBegun {
+            isBegun = true
+            if let part = try resumed(epoch, now) {
+                parts.append(part)
+                epochStart = PartsMark(count: 1, last: part.mark)
+                if part.mark.bytes < settings.targetFileBytes { return part }
+            }
+        }
+        let part = try PartFile(name: try names.next(epoch), directory: directory, files: files, createdNs: now)
         parts.append(part)
         return part
     }
 
-    private func isTaken(_ name: String) throws(IOFailure) -> Bool {
-        for name in [name, ManifestName.hidden(name)] where try files.exists(FilePath.join(directory, name)) {
-            return true
+    private var isBegun = false
+
+    /// The newest file of a predecessor, where its document can be gone on with (`ManifestAdoption`): so that runs one
+    /// after another grow one file. Reads its bytes once, for the checksum; a file that is not as it should be stays as it is.
+    private func resumed(_ epoch: EpochToken, _ now: Int64) throws(IOFailure) -> PartFile? {
+        let entries: [ManifestEntry]
+        do throws(ManifestError) {
+            entries = try manifest.begin(epoch.incarnation)
+        } catch {
+            if case .file(let failure) = error { throw failure }
+            // Damage is the reader's to report; this writer leaves the document alone.
+            return nil
         }
-        return false
+        guard let last = entries.last, last.path.hasSuffix(names.suffix), last.bytes < settings.targetFileBytes,
+            let status = try files.status(FilePath.join(directory, last.path)),
+            clock.wallMs() - status.modifiedMs < settings.maxFileAgeMs
+        else { return nil }
+        guard let bytes = try? ManifestReader(directory: directory, files: files).committedBytes(of: last) else {
+            return nil
+        }
+        var digest = XXH64()
+        digest.update(bytes)
+        return PartFile(resuming: last, digest: digest, directory: directory, files: files, createdNs: now)
     }
 
     // MARK: Committing
@@ -253,9 +273,7 @@ public final class JSONLSink: Sink {
         if changed.contains(where: { $0.committed == nil }) { try files.syncDirectory(directory) }
         try manifest.prepare(
             epoch,
-            changed.map {
-                ManifestEntry(path: $0.name, rows: $0.mark.rows, bytes: $0.mark.bytes, checksum: $0.mark.digest.digest)
-            })
+            changed.map(\.entry))
     }
 
     private func publishCommit() throws(IOFailure) {
@@ -269,7 +287,7 @@ public final class JSONLSink: Sink {
             part.committed = part.mark
         }
         if parts.count > 1 { parts.removeFirst(parts.count - 1) }
-        if manifest.isFull {
+        if manifest.documentEntries.count >= ManifestDocument.entriesMax {
             // The document has its files; the next ones go to another, so the present file is full too.
             for part in parts { try part.putAside() }
             parts.removeAll()
@@ -309,6 +327,7 @@ public final class JSONLSink: Sink {
         }
         try wrapped { () throws(IOFailure) in
             for part in parts { try part.putAside() }
+            try manifest.close()
         }
         parts.removeAll()
     }

@@ -16,13 +16,12 @@ public struct JSONLSinkFactory: SinkFactory {
         OptionSchema(
             "jsonl", "JSON lines in files with a manifest",
             [
-                .required(
-                    "path", .text(.path), "the directory; relative ones lie under the working or output directory"),
+                OutputOptions.path,
                 .defaulted(
                     "compression", .word(Compression.allCases.map(\.rawValue)), .text("none"),
                     "how the files are compressed"),
-                .defaulted("targetFileSize", .positiveSize, .size(128 << 20), "a file of this size is full"),
-                .defaulted("maxFileAge", .positiveDuration, .duration(600_000), "a file this old is full"),
+                OutputOptions.targetFileSize,
+                OutputOptions.maxFileAge,
             ])
     }
 

@@ -11,13 +11,17 @@ public struct ManifestEntry: Sendable, Hashable {
     public var bytes: Int64
     /// XXH64 of the committed bytes.
     public var checksum: UInt64
+    /// The epochs whose files were merged into this one, as `<incarnation>.<first>-<last>`; empty for a file that is not
+    /// merged. Files of its directory that belong to these and that no document names are left over.
+    public var covers: [String]
 
     /// A file and how much of it counts.
-    public init(path: String, rows: Int64, bytes: Int64, checksum: UInt64) {
+    public init(path: String, rows: Int64, bytes: Int64, checksum: UInt64, covers: [String] = []) {
         self.path = path
         self.rows = rows
         self.bytes = bytes
         self.checksum = checksum
+        self.covers = covers
     }
 }
 
@@ -30,6 +34,8 @@ struct ManifestDocument: Sendable, Equatable {
 
     /// The incarnation that writes it; empty for the document of an output without rows.
     var writer: String
+    /// Its name in `_manifest`; a later writer that goes on with it keeps the name.
+    var name: String
     /// The last epoch of the writer that it covers.
     var epoch: Int
     var entries: [ManifestEntry]
@@ -44,6 +50,10 @@ struct ManifestDocument: Sendable, Equatable {
             object.add("rows", integer: entry.rows)
             object.add("bytes", integer: entry.bytes)
             object.add("checksum", text: ChecksumText.encode(entry.checksum))
+            if !entry.covers.isEmpty {
+                // Tokens are hexadecimal digits, points and dashes: nothing to escape.
+                object.add("covers", raw: Array("[\"\(entry.covers.joined(separator: "\",\""))\"]".utf8))
+            }
             lines.append(contentsOf: object.closed)
         }
         lines.append(contentsOf: "\n]".utf8)
@@ -51,6 +61,7 @@ struct ManifestDocument: Sendable, Equatable {
         document.add("format", text: "stream-job-manifest".utf8)
         document.add("version", integer: Int64(Self.version))
         document.add("writer", text: writer.utf8)
+        document.add("name", text: name.utf8)
         document.add("epoch", integer: Int64(epoch))
         document.add("entries", raw: lines)
         return document.open + Self.end(after: document.open)
@@ -61,8 +72,9 @@ struct ManifestDocument: Sendable, Equatable {
         Array(#","checksum":""#.utf8) + ChecksumText.encode(XXH64.hash(Array(body))) + Array("\"}\n".utf8)
     }
 
-    init(writer: String, epoch: Int, entries: [ManifestEntry]) {
+    init(writer: String, name: String = "", epoch: Int, entries: [ManifestEntry]) {
         self.writer = writer
+        self.name = name
         self.epoch = epoch
         self.entries = entries
     }
@@ -97,16 +109,27 @@ enum ManifestName {
     static func document(sequence: Int, writer: String) -> String { "\(digits(sequence))-\(writer)\(suffix)" }
 
     /// A document prepared for an epoch, not published yet.
-    static func prepared(sequence: Int, epoch: EpochToken) -> String { ".\(digits(sequence))-\(epoch).prepared" }
+    static func prepared(sequence: Int, epoch: EpochToken) -> String {
+        ".\(digits(sequence))-\(epoch)\(preparedSuffix)"
+    }
+
+    static let preparedSuffix = ".prepared"
 
     /// Whether a name is that of a document prepared for an epoch.
     static func isPrepared(_ name: String, for epoch: EpochToken) -> Bool {
         sequence(of: name).map { prepared(sequence: $0, epoch: epoch) == name } ?? false
     }
 
-    /// A data file of an epoch. Names sort like the order of the rows.
-    static func part(sequence: Int, epoch: EpochToken, compression: Compression) -> String {
-        "part-\(digits(sequence))-\(epoch).jsonl\(compression.fileExtension)"
+    /// The incarnation in a prepared document's name.
+    static func writer(ofPrepared name: String) -> String? {
+        let fields = name.dropLast(preparedSuffix.count).split(separator: "-", maxSplits: 1)
+        guard fields.count == 2 else { return nil }
+        return fields[1].split(separator: ".").first.map(String.init)
+    }
+
+    /// A data file of an epoch, in a folder of the output or (`""`) in its root. Names sort like the order of the rows.
+    static func part(folder: String = "", sequence: Int, epoch: EpochToken, suffix: String) -> String {
+        FilePath.join(folder, "part-\(digits(sequence))-\(epoch)\(suffix)")
     }
 
     /// Whether a name is that of a data file, visible or not yet.
@@ -115,11 +138,34 @@ enum ManifestName {
     }
 
     /// What a data file is called before its first rows are published.
-    static func hidden(_ part: String) -> String { "." + part }
+    static func hidden(_ part: String) -> String { FilePath.sibling(of: part, named: "." + FilePath.name(of: part)) }
+
+    /// The epoch in a data file's name.
+    static func epoch(ofPart name: String) -> EpochToken? {
+        let name = FilePath.name(of: name)
+        guard isPart(name) else { return nil }
+        // part-<digits>-<incarnation>.<number>.<format>
+        let fields = name.drop { $0 == "." }.split(separator: "-", maxSplits: 2)
+        guard fields.count == 3 else { return nil }
+        let token = fields[2].split(separator: ".")
+        guard token.count >= 2, let number = Int(token[1]) else { return nil }
+        return EpochToken(incarnation: String(token[0]), number: number)
+    }
+
+    /// The folder of a data file, relative to the output; empty for its root.
+    static func folder(of path: String) -> String {
+        path.utf8.contains(UInt8(ascii: "/")) ? FilePath.directory(of: path) : ""
+    }
+
+    /// What a writer holds locked while it is alive.
+    static func lock(of writer: String) -> String { ".\(writer).lock" }
+
+    /// The lock of merging: going on with another writer's document, removing what it left.
+    static let mergeLock = "lock"
 
     /// The sequence number in a name of ours.
     static func sequence(of name: String) -> Int? {
-        var rest = Substring(name)
+        var rest = Substring(FilePath.name(of: name))
         if rest.hasPrefix(".") { rest = rest.dropFirst() }
         if rest.hasPrefix("part-") { rest = rest.dropFirst(5) }
         let digits = rest.prefix { $0.isASCII && $0.isNumber }

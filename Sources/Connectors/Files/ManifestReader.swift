@@ -85,7 +85,7 @@ extension ManifestDocument {
         guard bytes[bodyCount...].elementsEqual(Self.end(after: body)) else {
             throw DecodeFault(.malformed, "its checksum does not fit")
         }
-        self.init(writer: "", epoch: 0, entries: [])
+        self.init(writer: "", name: "", epoch: 0, entries: [])
         var version = 0
         let result = (body + [UInt8(ascii: "}")]).withUnsafeBufferPointer { buffer in
             Result { () throws(DecodeFault) in
@@ -94,6 +94,7 @@ extension ManifestDocument {
                 try JSONScanner.members(&at, end) { key, value throws(DecodeFault) in
                     if JSONScanner.matches(key, "version") { version = try Self.integer(value, as: Int.self) }
                     if JSONScanner.matches(key, "writer") { writer = try Self.text(value) }
+                    if JSONScanner.matches(key, "name") { name = try Self.text(value) }
                     if JSONScanner.matches(key, "epoch") { epoch = try Self.integer(value, as: Int.self) }
                     if JSONScanner.matches(key, "entries") { entries = try Self.entries(value) }
                 }
@@ -119,20 +120,13 @@ extension ManifestDocument {
 
     private static func entries(_ value: JSONValue) throws(DecodeFault) -> [ManifestEntry] {
         var entries: [ManifestEntry] = []
-        guard value.kind == .array else { throw DecodeFault(.malformed, "its entries are no array") }
-        var at = value.start + 1
-        while true {
-            JSONScanner.skipSpace(&at, value.end)
-            if at.pointee == UInt8(ascii: "]") { return entries }
-            if at.pointee == UInt8(ascii: ",") {
-                at += 1
-                continue
-            }
+        try elements(value) { at, end throws(DecodeFault) in
             var entry = ManifestEntry(path: "", rows: 0, bytes: 0, checksum: 0)
-            try JSONScanner.members(&at, value.end) { key, value throws(DecodeFault) in
+            try JSONScanner.members(&at, end) { key, value throws(DecodeFault) in
                 if JSONScanner.matches(key, "path") { entry.path = try text(value) }
                 if JSONScanner.matches(key, "rows") { entry.rows = try integer(value, as: Int64.self) }
                 if JSONScanner.matches(key, "bytes") { entry.bytes = try integer(value, as: Int64.self) }
+                if JSONScanner.matches(key, "covers") { entry.covers = try texts(value) }
                 if JSONScanner.matches(key, "checksum") {
                     guard let checksum = ChecksumText.decode(try text(value)) else {
                         throw DecodeFault(.malformed, "a checksum is no checksum")
@@ -142,6 +136,30 @@ extension ManifestDocument {
             }
             guard !entry.path.isEmpty else { throw DecodeFault(.malformed, "an entry has no path") }
             entries.append(entry)
+        }
+        return entries
+    }
+
+    private static func texts(_ value: JSONValue) throws(DecodeFault) -> [String] {
+        var texts: [String] = []
+        try elements(value) { at, end throws(DecodeFault) in texts.append(try text(try JSONScanner.value(&at, end))) }
+        return texts
+    }
+
+    /// Calls `body` at the start of each element of an array.
+    private static func elements(
+        _ value: JSONValue, _ body: (inout UnsafePointer<UInt8>, UnsafePointer<UInt8>) throws(DecodeFault) -> Void
+    ) throws(DecodeFault) {
+        guard value.kind == .array else { throw DecodeFault(.malformed, "a list is no list") }
+        var at = value.start + 1
+        while true {
+            JSONScanner.skipSpace(&at, value.end)
+            if at.pointee == UInt8(ascii: "]") { return }
+            if at.pointee == UInt8(ascii: ",") {
+                at += 1
+                continue
+            }
+            try body(&at, value.end)
         }
     }
 }

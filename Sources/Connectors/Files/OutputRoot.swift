@@ -47,7 +47,7 @@ public struct OutputRoot: Sendable {
     ) throws(IOFailure) {
         let names = try files.list(directory)
         if names.contains(ManifestName.directory) {
-            for name in names where ManifestName.isPart(name) { try files.remove(FilePath.join(directory, name)) }
+            try removeParts(in: directory, files: files, depth: depth)
             try files.removeTree(FilePath.join(directory, ManifestName.directory))
         }
         guard depth > 0 else { return }
@@ -55,6 +55,20 @@ public struct OutputRoot: Sendable {
             let path = FilePath.join(directory, name)
             if try files.status(path)?.kind == .directory {
                 try removeOutputs(in: path, files: files, depth: depth - 1)
+            }
+        }
+    }
+
+    /// Removes the data files of an output, also those in the folders of its partitions, and those folders where nothing
+    /// else is in them.
+    private static func removeParts(in directory: String, files: any FileSystem, depth: Int) throws(IOFailure) {
+        for name in try files.list(directory) {
+            let path = FilePath.join(directory, name)
+            if ManifestName.isPart(name) {
+                try files.remove(path)
+            } else if depth > 0, name.contains("="), try files.status(path)?.kind == .directory {
+                try removeParts(in: path, files: files, depth: depth - 1)
+                if try files.list(path).isEmpty { try files.remove(path) }
             }
         }
     }

@@ -20,6 +20,10 @@ final class PartFile {
     let createdNs: Int64
     /// All that is written.
     private(set) var mark = PartMark()
+    /// What the manifest says about all that is written.
+    var entry: ManifestEntry {
+        ManifestEntry(path: name, rows: mark.rows, bytes: mark.bytes, checksum: mark.digest.digest)
+    }
     /// What of it a manifest document names, published or prepared; nil before there is one.
     var committed: PartMark?
     private(set) var isVisible = false
@@ -40,6 +44,21 @@ final class PartFile {
         self.files = files
         self.createdNs = createdNs
         file = try files.open(FilePath.join(directory, ManifestName.hidden(name)), .createNew)
+    }
+
+    /// Goes on with a committed file. What stands behind its committed bytes is cut off by the first write.
+    init(
+        resuming entry: ManifestEntry, digest: XXH64, directory: String, files: any FileSystem, createdNs: Int64
+    ) {
+        name = entry.path
+        self.directory = directory
+        self.files = files
+        self.createdNs = createdNs
+        mark = PartMark(bytes: entry.bytes, rows: entry.rows, digest: digest)
+        committed = mark
+        syncedBytes = entry.bytes
+        isVisible = true
+        isTorn = true
     }
 
     private var currentPath: String { FilePath.join(directory, isVisible ? name : ManifestName.hidden(name)) }

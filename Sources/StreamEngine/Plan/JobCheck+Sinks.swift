@@ -18,11 +18,28 @@ extension JobCheck {
                     "\(sink.kind) needs fixed columns, `without` leaves them to the data",
                     atKey: "\(sinkPath).\(sink.kind)", label: "use groupBy, or a jsonl or kafka sink")
             }
+            if sink.options.declares("partitionBy") { checkFolders(of: sink, query) }
         }
         if let late = query.late { checkDocumentSink(late, path: "\(path).late") }
         for (index, anomaly) in query.anomalies.enumerated() {
             for (entry, sink) in anomaly.sinks.enumerated() {
                 checkDocumentSink(sink, path: "\(path).anomalies.\(index).sinks.\(entry)")
+            }
+        }
+    }
+
+    /// Folders are named by the query's keys: other columns have too many values, or none that names can hold.
+    private mutating func checkFolders(of sink: SinkDefinition, _ query: QueryDefinition) {
+        guard case .by(let keys) = query.grouping else { return }
+        var met: Set<String> = []
+        for (index, name) in sink.options.texts("partitionBy").enumerated() {
+            let path = "\(sink.options.path("partitionBy")).\(index)"
+            if !keys.contains(name) {
+                error(
+                    "`partitionBy` names `\(name)`, which the query does not group by", at: path,
+                    label: Self.didYouMean(name, keys), notes: Self.list("keys", keys))
+            } else if !met.insert(name).inserted {
+                error("`partitionBy` names `\(name)` twice", at: path)
             }
         }
     }

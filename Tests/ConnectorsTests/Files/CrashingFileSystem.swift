@@ -32,6 +32,9 @@ final class CrashingFileSystem: FileSystem {
         steps = Steps(failingAt: step, code: code, once: once)
     }
 
+    /// One that never fails, and never waits for the disk.
+    static var unfailing: CrashingFileSystem { CrashingFileSystem(failingAt: .max) }
+
     /// Whether the failing call was reached.
     var met: Bool { steps.met }
 
@@ -61,8 +64,8 @@ final class CrashingFileSystem: FileSystem {
     }
 
     func syncDirectory(_ directory: String) throws(IOFailure) {
+        // The machine goes on: what a sync would save is there anyway, and hundreds of crashes are tried.
         try steps.take(.sync, directory)
-        try real.syncDirectory(directory)
     }
 }
 
@@ -109,7 +112,6 @@ private final class CrashingFile: File {
 
     func sync() throws(IOFailure) {
         try steps.take(.sync, path)
-        try real.sync()
     }
 
     func close() throws(IOFailure) { try real.close() }

@@ -73,7 +73,8 @@ struct RandomTable {
             columns.append(
                 "{\"name\":\"\(column.name)\",\"type\":\"\(column.type)\",\"cells\":[\(cells.joined(separator: ","))]}")
         }
-        return Array("{\"codec\":\"\(codec)\",\"columns\":[\(columns.joined(separator: ",\n"))]}\n".utf8)
+        let isDefault = settings.rowGroupBytes == ParquetSettings().rowGroupBytes
+        return Array("{\"codec\":\"\(codec)\",\"defaults\":\(isDefault),\"columns\":[\(columns.joined(separator: ",\n"))]}\n".utf8)
     }
 
     private static func cell(_ column: ColumnData, _ row: Int) -> String {

@@ -48,15 +48,17 @@ struct ParquetBounds {
         max = [bounds.max ? 1 : 0]
     }
 
-    /// Long texts are cut between characters; a cut upper bound is counted up, so that it stays one.
-    init(_ bounds: (min: ByteString, max: ByteString)) {
+    /// Long texts are cut between characters; a cut upper bound is counted up, so that it stays one. Nil where it cannot be
+    /// (it begins with the last of all characters, over and over): a bound as long as the text would not be worth it.
+    init?(_ bounds: (min: ByteString, max: ByteString)) {
         min = bounds.min.bytes
         max = bounds.max.bytes
         if min.count > Self.textBytesMax {
             min = Self.cut(min)
             isMinExact = false
         }
-        if max.count > Self.textBytesMax, let above = Self.next(after: Self.cut(max)) {
+        if max.count > Self.textBytesMax {
+            guard let above = Self.next(after: Self.cut(max)) else { return nil }
             max = above
             isMaxExact = false
         }

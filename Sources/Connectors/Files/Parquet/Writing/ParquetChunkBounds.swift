@@ -81,7 +81,7 @@ struct ParquetChunkBounds {
                     ParquetBounds((min: $0.min == 0 ? -0.0 : $0.min, max: $0.max == 0 ? 0.0 : $0.max))
                 }
             case .boolean: orderBoolean.whole.map { ParquetBounds((min: $0.min == 1, max: $0.max == 1)) }
-            case .text: orderText.whole.map { ParquetBounds($0) }
+            case .text: orderText.whole.flatMap { ParquetBounds($0) }
             }
         if let bounds {
             statistics.minValue = bounds.min
