@@ -40,7 +40,7 @@ func runParquetBenchmark() {
     } catch {
         print("parquet: \(error)")
     }
-    fflush(stdout)
+    fflush(nil)
     _ = system("[ ! -x .venv/bin/python ] || .venv/bin/python scripts/verify/parquet_speed.py \(directory) \(bytes)")
 }
 
