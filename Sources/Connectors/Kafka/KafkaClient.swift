@@ -19,6 +19,8 @@ final class KafkaClient {
     private(set) var isReachable = true
     /// What the brokers can do, where the client was made to listen for it.
     private(set) var versions = KafkaBrokerVersions()
+    /// Why the open transaction can only be aborted, as librdkafka logs it; it says so nowhere else before the commit.
+    var transactionFailure: String?
     /// Lines of level 7 are the user's wish, not only ours.
     private let isDebugging: Bool
 
@@ -83,6 +85,7 @@ final class KafkaClient {
         guard name != "FAIL", name != "ERROR" else { return }
         let line = String(cString: text)
         if name == "APIVERSION" { versions.note(line) }
+        if name == "TXNERR" { transactionFailure = line }
         guard level < 7 || isDebugging else { return }
         log(KafkaLogLine(level: Int(level), text: "\(name): \(line)"))
     }
@@ -100,6 +103,8 @@ final class KafkaClient {
     private func takeError(_ event: OpaquePointer) -> [SourceEvent] {
         let code = rd_kafka_event_error(event)
         let text = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? KafkaErrors.text(code)
+        // The code of the event itself is not always the fatal one: a static member that is fenced has its own.
+        if let fatal = fatalError() { return [.failed(fatal)] }
         switch code {
         case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
             isReachable = false
@@ -108,13 +113,6 @@ final class KafkaClient {
         case RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__RESOLVE, RD_KAFKA_RESP_ERR__SSL,
             RD_KAFKA_RESP_ERR__TIMED_OUT:
             return takeTransportError(text)
-        case RD_KAFKA_RESP_ERR__FATAL:
-            var reason = [CChar](repeating: 0, count: 512)
-            let cause = rd_kafka_fatal_error(handle, &reason, reason.count)
-            let kind = KafkaErrors.kind(cause) == .fenced ? SourceError.Kind.fenced : .fatal
-            let way =
-                kind == .fenced ? "; another client runs with the same `group.instance.id` or transactional id" : ""
-            return [.failed(SourceError(kind, "Kafka \(role.rawValue): \(KafkaClient.string(reason))\(way)"))]
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
             return warned.insert(text).inserted ? [.warning(KafkaClient.missingTopic(text, brokers))] : []
         default:
@@ -125,6 +123,16 @@ final class KafkaClient {
                 return warned.insert(text).inserted ? [.warning("Kafka \(role.rawValue): \(text)")] : []
             }
         }
+    }
+
+    /// Why the client cannot go on; nil while it can.
+    private func fatalError() -> SourceError? {
+        var reason = [CChar](repeating: 0, count: 512)
+        let cause = rd_kafka_fatal_error(handle, &reason, reason.count)
+        guard cause != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
+        let kind = KafkaErrors.kind(cause) == .fenced ? SourceError.Kind.fenced : .fatal
+        let way = kind == .fenced ? "; another client runs with the same `group.instance.id` or transactional id" : ""
+        return SourceError(kind, "Kafka \(role.rawValue): \(KafkaClient.string(reason))\(way)")
     }
 
     /// `Subscribed topic not available: metrics: Broker: Unknown topic or partition`, in words of what is to be done.

@@ -23,25 +23,27 @@ public final class KafkaCommitPoint: CommitPoint {
     /// When abandoned transactions were ended last (monotonic).
     private var lastEndingNs: Int64?
 
-    /// How long one question to the brokers may take: as long as a transaction may be open.
-    private static let timeoutMs = 10_000
+    /// How long one question to the brokers may take.
+    private let timeoutMs: Int
     private static let endingIntervalNs: Int64 = 2_000_000_000
     private static let endingTimeoutMs = 5_000
 
     /// A commit point of the member that `consumer` is. Takes the transactional id over, which ends what this slot's
-    /// earlier process left open; brokers that do not answer are asked again later, others' refusals are thrown.
+    /// earlier process left open; brokers that do not answer are asked again later, refusals are thrown. `timeoutMs` is
+    /// how long one question to the brokers may take: as long as a transaction may be open.
     public init(
         _ output: KafkaEpochProducer, consumer: KafkaConsumer, locks: MembershipLocks?, slot: String,
-        clock: any Clock = SystemClock(), log: @escaping (String) -> Void
+        timeoutMs: Int = 10_000, clock: any Clock = SystemClock(), log: @escaping (String) -> Void
     ) throws(SourceError) {
         self.output = output
         self.consumer = consumer
         self.locks = locks
         self.slot = slot
+        self.timeoutMs = timeoutMs
         self.clock = clock
         self.log = log
         do throws(SourceError) {
-            try output.takeOver(timeoutMs: Self.timeoutMs)
+            try output.takeOver(timeoutMs: timeoutMs)
         } catch {
             guard error.isRetriable else { throw error }
             log("\(error); trying again")
@@ -51,7 +53,7 @@ public final class KafkaCommitPoint: CommitPoint {
     deinit { close() }
 
     public func assignmentAccepted() throws(SourceError) {
-        try output.takeOver(timeoutMs: Self.timeoutMs)
+        try output.takeOver(timeoutMs: timeoutMs)
         assignment += 1
         accepted = (assignment, try KafkaTransactions.member(of: consumer))
     }
@@ -62,8 +64,9 @@ public final class KafkaCommitPoint: CommitPoint {
     }
 
     public func begin() throws(SourceError) {
-        // Where the last transaction could not even be aborted the producer is renewed here; nothing of it was decided.
-        try output.takeOver(timeoutMs: Self.timeoutMs)
+        // Where the last transaction was aborted with losses, or not even that, the producer is renewed here; nothing of it
+        // was decided.
+        try output.takeOver(timeoutMs: timeoutMs)
         guard let transactions = output.transactions else {
             throw SourceError(.other, "the producer \(output.transactionalID) has not taken its id over")
         }
@@ -81,13 +84,13 @@ public final class KafkaCommitPoint: CommitPoint {
             preconditionFailure("commit without begin")
         }
         do throws(SourceError) {
-            try transactions.flush(timeoutMs: Self.timeoutMs)
-            try transactions.sendOffsets(offsets, of: try memberOfNow(), timeoutMs: Self.timeoutMs)
+            try transactions.flush(timeoutMs: timeoutMs)
+            try transactions.sendOffsets(offsets, of: try memberOfNow(), timeoutMs: timeoutMs)
         } catch {
             return giveUp(because: error)
         }
         FaultPoint.reach(.offsetsSent)
-        return outcome(transactions.commit(timeoutMs: Self.timeoutMs))
+        return outcome(transactions.commit(timeoutMs: timeoutMs))
     }
 
     /// The group's identity, where it still is that of the epoch. A generation that moved on while this member kept all
@@ -96,8 +99,10 @@ public final class KafkaCommitPoint: CommitPoint {
         guard let accepted, begunWith == accepted.assignment, !consumer.isAssignmentLost else {
             throw SourceError(.fenced, "the partitions were taken from this member; the epoch is given up")
         }
-        let now = try KafkaTransactions.member(of: consumer)
-        guard now.id != nil, try now.isFenced(groupID: consumer.groupID, instanceID: consumer.instanceID) else {
+        // Without a place in the group librdkafka has no metadata either.
+        guard let now = try? KafkaTransactions.member(of: consumer), now.id != nil,
+            try now.isFenced(groupID: consumer.groupID, instanceID: consumer.instanceID)
+        else {
             throw SourceError(.fenced, "this process is not a member of the group (any more); the epoch is given up")
         }
         return now
@@ -105,14 +110,16 @@ public final class KafkaCommitPoint: CommitPoint {
 
     private func giveUp(because reason: SourceError) -> CommitOutcome {
         guard let transactions = output.transactions else { return .unknown(reason) }
-        return outcome(transactions.abort(because: reason, timeoutMs: Self.timeoutMs))
+        return outcome(transactions.abort(because: reason, timeoutMs: timeoutMs))
     }
 
     private func outcome(_ outcome: KafkaTransactionOutcome) -> CommitOutcome {
         begunWith = nil
         switch outcome {
         case .committed: return .committed
-        case .aborted(let reason): return .aborted(reason)
+        case .aborted(let reason):
+            if output.transactions?.hasLostRecords == true { output.spend() }
+            return .aborted(reason)
         case .unknown(let reason):
             output.spend()
             return .unknown(reason)
@@ -131,7 +138,7 @@ public final class KafkaCommitPoint: CommitPoint {
         }
     }
 
-    public func renew() throws(SourceError) { try output.takeOver(timeoutMs: Self.timeoutMs) }
+    public func renew() throws(SourceError) { try output.takeOver(timeoutMs: timeoutMs) }
 
     public func endAbandoned() {
         guard let locks else { return }

@@ -23,7 +23,7 @@ public final class KafkaPartitionReader: PartitionReader {
     /// The next offset to read; records in between that a reader of committed transactions does not see are skipped.
     public private(set) var nextOffset: Int64
     /// Reading ends before this offset; nil: never.
-    public private(set) var endOffset: Int64?
+    public let endOffset: Int64?
     /// Records dropped because they were below `nextOffset`.
     public private(set) var repeatedRecords = 0
     /// Records without a value.
@@ -84,8 +84,7 @@ public final class KafkaPartitionReader: PartitionReader {
                 continue
             }
             if let endOffset, offset >= endOffset {
-                // Kept for the time when the limit is lifted.
-                pending = message
+                rd_kafka_message_destroy(message)
                 nextOffset = endOffset
                 return .endOfInput
             }
@@ -162,8 +161,6 @@ public final class KafkaPartitionReader: PartitionReader {
         if let pending { rd_kafka_message_destroy(pending) }
         pending = nil
     }
-
-    public func limit(to offset: Int64?) { endOffset = offset }
 
     /// Offsets take the place of bytes, which are not counted in Kafka; nil without an end.
     public var progress: (consumed: Int64, total: Int64)? {

@@ -28,8 +28,9 @@ public final class KafkaProducer {
     /// Records that were given up on.
     public private(set) var failed = 0
     /// The first failure since `flush` reported one.
-    private var failure: SinkError?
-    private var failuresSince = 0
+    private var failure: KafkaDeliveryFailures.First?
+    /// What the client itself failed of.
+    private var clientFailure: SinkError?
 
     /// A producer. Returns at once, also when no broker is in reach. `log` takes librdkafka's lines and what is to be
     /// said about brokers.
@@ -123,9 +124,21 @@ public final class KafkaProducer {
                             + " check `brokers` and the network", isRetriable: true)
                 }
                 serve(timeoutMs: 50)
-            default: throw sinkError(code, topic, bytes: value?.count ?? 0, detail: nil)
+            case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+                throw SinkError(
+                    "topic \(topic): a record of \(value?.count ?? 0) bytes is too large for the producer; raise"
+                        + " `message.max.bytes` in `kafka.producerOptions` and the topic's `max.message.bytes`")
+            case RD_KAFKA_RESP_ERR__STATE:
+                // The transaction has failed: what made it fail is the reason.
+                try flush(timeoutMs: 1000)
+                throw failures.error(code, topic)
+            default: throw failures.error(code, topic)
             }
         }
+    }
+
+    private var failures: KafkaDeliveryFailures {
+        KafkaDeliveryFailures(handle: client.handle, isTransactional: transactionalID != nil)
     }
 
     private func produce(
@@ -168,17 +181,18 @@ public final class KafkaProducer {
             return
         }
         failed += 1
-        failuresSince += 1
-        guard failure == nil else { return }
         let topic = message.pointee.rkt.flatMap { rd_kafka_topic_name($0) }.map { String(cString: $0) } ?? "?"
-        failure = sinkError(code, topic, bytes: message.pointee.len, detail: nil)
+        var first = failure ?? KafkaDeliveryFailures.First(code: code, topic: topic)
+        first.records += 1
+        first.largestBytes = max(first.largestBytes, message.pointee.len)
+        failure = first
     }
 
     private func tell(_ event: SourceEvent) {
         switch event {
         case .brokerDown(let text), .warning(let text): notice(KafkaLogLine(level: 4, text: text))
         case .brokerUp(let text): notice(KafkaLogLine(level: 5, text: text))
-        case .failed(let error): failure = failure ?? SinkError(error.description, isRetriable: error.isRetriable)
+        case .failed(let error): clientFailure = clientFailure ?? failures.error(error)
         case .assigned, .revoked, .lost: break
         }
     }
@@ -188,7 +202,7 @@ public final class KafkaProducer {
     public func flush(timeoutMs: Int) throws(SinkError) {
         let deadlineNs = clock.monotonicNs() + Int64(timeoutMs) * 1_000_000
         serve()
-        while inFlight > 0, failure == nil {
+        while inFlight > 0, failure == nil, clientFailure == nil, client.transactionFailure == nil {
             let leftMs = (deadlineNs - clock.monotonicNs()) / 1_000_000
             guard leftMs > 0 else {
                 throw SinkError(
@@ -197,35 +211,47 @@ public final class KafkaProducer {
             }
             serve(timeoutMs: Int(min(leftMs, 100)))
         }
-        guard let failure else { return }
-        let count = failuresSince
-        self.failure = nil
-        failuresSince = 0
-        throw count > 1
-            ? SinkError("\(failure.description) (and \(count - 1) more records)", isRetriable: failure.isRetriable)
-            : failure
+        awaitReason()
+        if let failure {
+            self.failure = nil
+            if let reason = client.transactionFailure, failure.isPurged { throw failures.error(transaction: reason) }
+            throw failures.error(failure, timeoutMs: 3000)
+        }
+        if let clientFailure {
+            self.clientFailure = nil
+            throw clientFailure
+        }
+        if let reason = client.transactionFailure { throw failures.error(transaction: reason) }
+    }
+
+    /// Where a transaction has failed, two things come, in any order: the report of the record that is to blame, and a line
+    /// of the log. The record says more, unless it was only swept away with the others.
+    private func awaitReason() {
+        func isIncomplete() -> Bool {
+            guard transactionalID != nil else { return false }
+            guard let failure else { return client.transactionFailure != nil && inFlight > 0 }
+            return failure.isPurged && client.transactionFailure == nil
+        }
+        let deadlineNs = clock.monotonicNs() + 300_000_000
+        while isIncomplete(), clock.monotonicNs() < deadlineNs { serve(timeoutMs: 20) }
+    }
+
+    /// What is reported from here on concerns what is sent from here on.
+    func forgetFailures() {
+        serve()
+        failure = nil
+        clientFailure = nil
+        client.transactionFailure = nil
     }
 
     /// Forgets what is not delivered yet, in flight or not.
     public func purge() {
         rd_kafka_purge(client.handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+        // Their reports come at once; none of them is to be taken for a failure of what is sent next.
+        let deadlineNs = clock.monotonicNs() + 2_000_000_000
         serve()
-        failure = nil
-        failuresSince = 0
-    }
-
-    private func sinkError(_ code: rd_kafka_resp_err_t, _ topic: String, bytes: Int, detail: String?) -> SinkError {
-        switch code {
-        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-            return SinkError(
-                "topic \(topic): a record of \(bytes) bytes is too large; raise `message.max.bytes` in"
-                    + " `kafka.producerOptions` and the topic's `max.message.bytes`")
-        case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-            return SinkError("topic \(topic): the partition does not exist")
-        default:
-            let error = KafkaErrors.error(code, "writing to topic \(topic)", detail: detail)
-            return SinkError(error.description, isRetriable: error.isRetriable)
-        }
+        while inFlight > 0, clock.monotonicNs() < deadlineNs { serve(timeoutMs: 50) }
+        forgetFailures()
     }
 
     /// Gives up what is not delivered and frees everything; call `flush` before.

@@ -67,4 +67,41 @@ struct KafkaTopics {
             throw KafkaErrors.error(code, what, detail: detail)
         }
     }
+
+    /// A configuration entry of a topic; nil where the broker does not say.
+    func setting(_ name: String, of topic: String, timeoutMs: Int) throws(SourceError) -> String? {
+        let what = "asking for `\(name)` of topic \(topic)"
+        guard let resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic),
+            let queue = rd_kafka_queue_new(handle)
+        else { throw SourceError(.fatal, "\(what): out of memory") }
+        defer {
+            rd_kafka_ConfigResource_destroy(resource)
+            rd_kafka_queue_destroy(queue)
+        }
+        let options = rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS)
+        defer { rd_kafka_AdminOptions_destroy(options) }
+        var text = [CChar](repeating: 0, count: 512)
+        rd_kafka_AdminOptions_set_request_timeout(options, Int32(clamping: timeoutMs), &text, text.count)
+        var list: [OpaquePointer?] = [resource]
+        rd_kafka_DescribeConfigs(handle, &list, 1, options, queue)
+        guard let event = rd_kafka_queue_poll(queue, Int32(clamping: timeoutMs)) else {
+            throw SourceError(.timedOut, "\(what): no answer in \(timeoutMs) ms")
+        }
+        defer { rd_kafka_event_destroy(event) }
+        let code = rd_kafka_event_error(event)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaErrors.error(code, what) }
+        var count = 0
+        guard
+            let resources = rd_kafka_event_DescribeConfigs_result(event).flatMap({
+                rd_kafka_DescribeConfigs_result_resources($0, &count)
+            }), count == 1
+        else { return nil }
+        var entries = 0
+        guard let configs = rd_kafka_ConfigResource_configs(resources[0], &entries) else { return nil }
+        for index in 0..<entries {
+            guard let key = rd_kafka_ConfigEntry_name(configs[index]), String(cString: key) == name else { continue }
+            return rd_kafka_ConfigEntry_value(configs[index]).map { String(cString: $0) }
+        }
+        return nil
+    }
 }

@@ -21,6 +21,11 @@ public final class KafkaTransactions {
     /// Whether a transaction is open.
     public private(set) var isOpen = false
 
+    private var failedBefore = 0
+    /// Whether records of the last transaction were given up. librdkafka 2.0.2 then may leave a gap in the sequence of
+    /// its records, which the brokers hold against the next transaction: a new producer begins a new sequence.
+    public var hasLostRecords: Bool { producer.failed > failedBefore }
+
     /// Takes the transactional id over: fences an earlier producer with it and ends what that left open. Retried until
     /// `timeoutMs` have passed.
     public init(_ producer: KafkaProducer, timeoutMs: Int) throws(SourceError) {
@@ -31,6 +36,8 @@ public final class KafkaTransactions {
 
     /// Opens a transaction. Asks no broker.
     public func begin() throws(SourceError) {
+        producer.forgetFailures()
+        failedBefore = producer.failed
         try check(rd_kafka_begin_transaction(handle), "beginning")
         isOpen = true
     }

@@ -133,8 +133,10 @@ extension JobExecution {
         switch point.commit(offsets) {
         case .committed: return
         case .aborted(let error):
+            // Fenced by the group: its events say what is next; the same words twice are no reason that lasts.
             throw EpochFailure(
-                kind: .aborted, description: error.description, isRetriable: error.isRetriable, needsRenewal: false)
+                kind: .aborted, description: error.description,
+                isRetriable: error.isRetriable || error.kind == .fenced, needsRenewal: false)
         case .unknown(let error), .fenced(let error):
             throw EpochFailure(
                 kind: .unknown, description: error.description, isRetriable: true, needsRenewal: true)

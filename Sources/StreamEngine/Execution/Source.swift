@@ -32,7 +32,7 @@ public enum ReadOutcome: Sendable {
     case caughtUp
     /// Nothing buffered, but the end has not been seen.
     case nothingYet
-    /// The input is over: no record will ever follow (replay), or none before the limit is lifted.
+    /// The input is over (replay): no record will ever follow.
     case endOfInput
 }
 
@@ -43,20 +43,12 @@ public protocol PartitionReader: AnyObject {
     var recordFormat: (any Format)? { get }
     /// Hands over whole records, in order, until about `maxBytes` bytes or nothing more is at hand. Does not block.
     func read(maxBytes: Int, _ body: (RawRecord) throws -> Void) throws -> ReadOutcome
-    /// Makes reading end exactly before `offset`, which is not below the next record: `endOfInput` from there on. With nil,
-    /// or a higher offset, it goes on with the very next record.
-    func limit(to offset: Int64?)
     /// Total and consumed input bytes where known, for progress bars.
     var progress: (consumed: Int64, total: Int64)? { get }
     /// Gives back memory while the partition is paused for long (ahead of the others); the next read goes on where it
     /// stopped.
     func hibernate()
     func close()
-}
-
-extension PartitionReader {
-    /// What is read whole from its start anyway has no use for a limit.
-    public func limit(to offset: Int64?) {}
 }
 
 extension PartitionReader {

@@ -5,38 +5,37 @@ import Testing
 
 @testable import Connectors
 
-/// A member with its commit point against the embedded broker, and what others see of it.
+/// A member with its commit point against a broker, turned as the engine turns them, and what others see of it.
 final class CommitPointBench {
     let connection: KafkaConnection
     let consumer: KafkaConsumer
-    let driver: Driver
     let output: KafkaEpochProducer
     let point: KafkaCommitPoint
     let sink: KafkaSink
     /// What the commit point had to say.
-    private(set) var lines: [String] = []
+    let lines: Monitor<[String]>
+    private(set) var isAssigned = false
+    private var waiting: [PartitionID] = []
+    private(set) var failures: [SourceError] = []
 
-    /// A member of group `g` that reads `t` and writes `out`, with its assignment accepted.
+    /// A member of group `g` that reads `t` and writes `out`. Its assignment is accepted unless `joins` is false.
     init(
-        _ connection: KafkaConnection, slot: String = "0", locks: MembershipLocks? = nil, instanceID: String? = nil,
-        transactionTimeoutMs: Int = 10_000, mustBeAssigned: Bool = true
+        _ connection: KafkaConnection, slot: String = "0", locks: MembershipLocks? = nil,
+        transactionTimeoutMs: Int = 10_000, timeoutMs: Int = 10_000, joins: Bool = true
     ) throws {
         self.connection = connection
-        consumer = try Self.consumer(connection, instanceID: instanceID)
-        driver = Driver(consumer)
+        consumer = try Self.consumer(connection)
         output = try KafkaEpochProducer(
             connection, transactionalID: "g/c/\(slot)", transactionTimeoutMs: transactionTimeoutMs
         ) { _ in }
         try output.open(topic: "out", partitioner: "murmur2_random", create: nil)
         let lines = Monitor<[String]>([])
-        point = try KafkaCommitPoint(output, consumer: consumer, locks: locks, slot: slot) { line in
-            lines.withLock { $0.append(line) }
-        }
+        self.lines = lines
+        point = try KafkaCommitPoint(
+            output, consumer: consumer, locks: locks, slot: slot, timeoutMs: timeoutMs
+        ) { line in lines.withLock { $0.append(line) } }
         sink = KafkaSink(through: output, topic: "out", encoder: nil, flushTimeoutMs: 20_000)
-        if mustBeAssigned {
-            try driver.run { !$0.readers.isEmpty }
-            try point.assignmentAccepted()
-        }
+        if joins { try run { self.isAssigned } }
     }
 
     static func consumer(_ connection: KafkaConnection, instanceID: String? = nil) throws -> KafkaConsumer {
@@ -45,36 +44,132 @@ final class CommitPointBench {
             subscriptions: [KafkaSubscription(source: "s", topics: .topics(["t"]))], log: { _ in })
     }
 
+    /// One turn: what the group says, as the engine answers it.
+    func turn() throws {
+        for event in consumer.poll(untilNs: SystemClock().monotonicNs() + 20_000_000) {
+            switch event {
+            case .assigned(let ids): waiting += ids
+            case .revoked(let ids), .lost(let ids):
+                isAssigned = false
+                waiting = []
+                point.assignmentEnded()
+                try consumer.release(ids)
+            case .failed(let error): failures.append(error)
+            case .brokerDown, .brokerUp, .warning: break
+            }
+        }
+        guard !waiting.isEmpty else { return }
+        do throws(SourceError) {
+            // The offsets are the epochs' numbers here, not places in the log.
+            _ = try consumer.committed(waiting, timeoutMs: 1000)
+            try point.assignmentAccepted()
+        } catch {
+            guard error.isRetriable else { throw error }
+            return
+        }
+        _ = try consumer.start(Dictionary(uniqueKeysWithValues: waiting.map { ($0, 0) }))
+        waiting = []
+        isAssigned = true
+    }
+
+    /// Turns until the condition holds; a test that never gets there fails after 40 s.
+    func run(until condition: () throws -> Bool) throws {
+        let deadlineNs = SystemClock().monotonicNs() + 40_000_000_000
+        while try !condition() {
+            guard SystemClock().monotonicNs() < deadlineNs else {
+                Issue.record("not reached in 40 s; \(failures), \(lines.withLock { $0 })")
+                throw SourceError(.timedOut, "test")
+            }
+            try turn()
+        }
+    }
+
     static let info = EmissionInfo(
         job: "j", query: "q", epoch: EpochToken(incarnation: "a", number: 1), watermarkMs: nil)
 
     /// Writes rows and brings them into the open transaction.
-    func send(_ rows: [String]) throws {
+    func send(_ rows: [String]) throws(SinkError) {
         try sink.write(DocumentBatch(documents: rows.map { Array($0.utf8) }), Self.info)
         try sink.prepare(Self.info.epoch)
     }
+
+    static func offset(_ number: Int) -> CommittedOffset {
+        CommittedOffset(offset: Int64(number), metadata: "v1 a.\(number) a.\(number)")
+    }
+
+    func commit(_ number: Int) -> CommitOutcome { point.commit([partition("t", 0): Self.offset(number)]) }
 
     /// One epoch: these rows, and this offset of `t/0` with the epoch's number as metadata.
     func epoch(_ number: Int, _ rows: [String]) throws -> CommitOutcome {
         try point.begin()
         try send(rows)
-        return point.commit(Self.offsets(number))
+        return commit(number)
     }
 
-    static func offsets(_ number: Int) -> [PartitionID: CommittedOffset] {
-        [partition("t", 0): CommittedOffset(offset: Int64(number), metadata: "v1 a.\(number) a.\(number)")]
+    /// The same until it is decided, whatever comes between, as the engine does it: what was given up is done again, what
+    /// is unknown is looked up. Gives the outcomes on the way.
+    func settle(_ number: Int, _ rows: [String]) throws -> [String] {
+        var outcomes: [String] = []
+        var isDecided = false
+        try run {
+            guard !isDecided, isAssigned else { return isDecided }
+            do {
+                let outcome = try epoch(number, rows)
+                outcomes.append(outcome.name)
+                switch outcome {
+                case .committed: isDecided = true
+                case .aborted(let error):
+                    if !error.isRetriable, error.kind != .fenced { throw error }
+                case .unknown, .fenced: isDecided = try lookUp() == Self.offset(number)
+                }
+            } catch let error as SinkError {
+                outcomes.append("not sent")
+                point.abort()
+                sink.discard(Self.info.epoch)
+                guard error.isRetriable else { throw error }
+            } catch let error as SourceError {
+                guard error.isRetriable || error.kind == .fenced else { throw error }
+            }
+            return isDecided
+        }
+        return outcomes
+    }
+
+    /// After an unknown outcome: a new producer, then the truth.
+    private func lookUp() throws -> CommittedOffset? {
+        var found: CommittedOffset?
+        var isKnown = false
+        try run {
+            do throws(SourceError) {
+                try point.renew()
+                found = try consumer.committed([partition("t", 0)], timeoutMs: 1000)[partition("t", 0)]
+                isKnown = true
+            } catch {
+                guard error.isRetriable else { throw error }
+            }
+            return isKnown
+        }
+        return found
     }
 
     func committed() throws -> CommittedOffset? {
         try consumer.committed([partition("t", 0)], timeoutMs: 15_000)[partition("t", 0)]
     }
 
-    /// What a reader of committed transactions sees in `out`.
+    /// What a reader of committed transactions sees in `out`, once all of them have ended.
     func visible() throws -> [String] { try Self.visible(connection) }
 
-    static func visible(_ connection: KafkaConnection, topic: String = "out") throws -> [String] {
+    static func visible(_ connection: KafkaConnection) throws -> [String] {
+        let deadlineNs = SystemClock().monotonicNs() + 20_000_000_000
+        while try endOfStable(connection) < endOfLog(connection) {
+            guard SystemClock().monotonicNs() < deadlineNs else {
+                Issue.record("a transaction stays open")
+                break
+            }
+            SystemClock().sleep(ms: 20)
+        }
         let source = try KafkaTopicReader(
-            connection, subscriptions: [KafkaSubscription(source: "s", topics: .topics([topic]))], end: .present,
+            connection, subscriptions: [KafkaSubscription(source: "s", topics: .topics(["out"]))], end: .present,
             log: { _ in })
         defer { source.close() }
         let driver = Driver(source)
@@ -87,6 +182,17 @@ final class CommitPointBench {
         }
         #expect(driver.failures.isEmpty)
         return driver.values.values.flatMap { $0 }
+    }
+
+    private static func endOfStable(_ connection: KafkaConnection) throws -> Int64 {
+        try KafkaCluster(connection).bounds(of: partition("out", 0), timeoutMs: 10_000).high
+    }
+
+    private static func endOfLog(_ connection: KafkaConnection) throws -> Int64 {
+        var configuration = try KafkaConfiguration(.consumer, connection)
+        configuration.set("isolation.level", "read_uncommitted")
+        let client = try KafkaClient(configuration) { _ in }
+        return try KafkaOffsets(handle: client.handle).bounds(of: partition("out", 0), timeoutMs: 10_000).high
     }
 
     func close() {
@@ -134,7 +240,10 @@ func withCommitBroker(
             broker,
             KafkaConnection(
                 brokers: "127.0.0.1:\(port)",
-                options: [.init("session.timeout.ms", "6000"), .init("heartbeat.interval.ms", "300")],
+                options: [
+                    .init("session.timeout.ms", "6000"), .init("heartbeat.interval.ms", "300"),
+                    .init("reconnect.backoff.max.ms", "200"),
+                ],
                 producerOptions: [.init("retry.backoff.ms", "20"), .init("reconnect.backoff.max.ms", "200")]))
     }
 }

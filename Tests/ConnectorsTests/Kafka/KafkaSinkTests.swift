@@ -171,7 +171,8 @@ import Testing
                     try sink.write(Self.rows(4), Self.info)
                 }
             }
-            #expect(try Self.readBack(cluster, "out")[partition("out", 0)]?.count == 4)
+            // What timed out may have been written: at least once.
+            #expect(try Self.readBack(cluster, "out")[partition("out", 0)]?.count ?? 0 >= 4)
             try sink.close()
         }
     }
