@@ -57,6 +57,7 @@ extension JobExecution {
         FaultPoint.reach(.planned)
         if let session { try commit(session) } else { try commitWithoutCheckpoint() }
         epoch += 1
+        epochsCommitted += 1
         dirty = false
         onProgress?(progress(sinceNs: epochStartNs, commitStartNs: nowNs))
         lastWork = TriggerWork()

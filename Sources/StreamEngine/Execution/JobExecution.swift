@@ -44,6 +44,8 @@ public final class JobExecution {
     let makeOperator: (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
     private let startNs: Int64
     var epoch = 0
+    /// Epochs with records or decisions that were committed by this process.
+    var epochsCommitted = 0
     var lastTriggerNs: Int64
     var dirty = false
     private var isReleased = false
@@ -337,7 +339,7 @@ public final class JobExecution {
     public func summary() -> JobSummary {
         var summary = JobSummary()
         summary.job = job.definition.name
-        summary.epochs = epoch
+        summary.epochs = epochsCommitted
         summary.seconds = Double(clock.monotonicNs() - startNs) / 1e9
         summary.peakRSSBytes = ProcessMemory.peakRSSBytes()
         summary.anomalies = sources.reduce(0) { total, source in

@@ -72,7 +72,7 @@ import Testing
             #expect(result.code == 0, "\(result.errors)")
             #expect(result.output.hasPrefix(#"{"job":"live","epochs":1,"records":5,"samples":5,"rows":2,"#))
             #expect(result.output.split(separator: "\n").count == 1)
-            #expect(result.errors.contains("joining group live at \(live.brokers)"))
+            #expect(result.errors.contains("joining group live in slot 0 at \(live.brokers)"))
             #expect(try Self.members(live.brokers) == 0)
         }
     }
