@@ -36,7 +36,7 @@ public struct CheckpointDirectory: Sendable {
         if let there = try open(path, files: files) { return there }
         let made = CheckpointDirectory(path: path, id: EpochToken.randomIncarnation(), job: job, files: files)
         do throws(IOFailure) {
-            try files.createDirectories(path)
+            try makeDirectories(path, files)
             // A name of its own: another process may be doing the same at this moment.
             let temporary = FilePath.join(path, CheckpointLayout.temporaryName("job-\(made.id)"))
             let file = try files.open(temporary, .createNew)
@@ -51,7 +51,6 @@ public struct CheckpointDirectory: Sendable {
                 guard error.exists else { throw error }
             }
             try files.syncDirectory(path)
-            try files.syncDirectory(FilePath.directory(of: path))
         } catch {
             throw CheckpointError(error)
         }
@@ -59,6 +58,18 @@ public struct CheckpointDirectory: Sendable {
             throw CheckpointError(.missing, "checkpoint \(path) was taken away while it was made; start again")
         }
         return there
+    }
+
+    /// Makes a directory and its missing parents so that they are there after a power failure too.
+    private static func makeDirectories(_ path: String, _ files: any FileSystem) throws(IOFailure) {
+        var parents: [String] = []
+        var at = path
+        while at != "/", at != ".", try !files.exists(at) {
+            at = FilePath.directory(of: at)
+            parents.append(at)
+        }
+        try files.createDirectories(path)
+        for parent in parents { try files.syncDirectory(parent) }
     }
 
     /// Notes that the job was changed, in a way that its state survives.

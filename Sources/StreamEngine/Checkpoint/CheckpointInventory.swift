@@ -30,6 +30,8 @@ public struct CheckpointInventory: Sendable {
         public let error: CheckpointError?
     }
 
+    /// Whether there is a `job.json`, whole or not.
+    public private(set) var hasJob = false
     /// By incarnation, then number.
     public private(set) var epochs: [Epoch] = []
     public private(set) var snapshots: [Snapshot] = []
@@ -46,6 +48,7 @@ public struct CheckpointInventory: Sendable {
         layout = CheckpointLayout(root: directory)
         self.files = files
         do throws(IOFailure) {
+            hasJob = try files.exists(layout.job)
             for name in try names(in: directory) where CheckpointLayout.isTemporary(name) {
                 leftovers.append(FilePath.join(directory, name))
             }

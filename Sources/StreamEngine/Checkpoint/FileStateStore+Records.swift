@@ -18,9 +18,11 @@ extension FileStateStore {
         before epochs: [PartitionID: EpochToken]
     ) throws(CheckpointError) -> EpochRecord? {
         let all = try self.epochs()
-        // Behind a file that another one of its process follows, the epoch was decided.
+        // Behind a file that another one of its process follows, the epoch was decided; so was each before a committed one,
+        // whose own file may be gone.
         var bounds: [String: Int] = [:]
         for token in all { bounds[token.incarnation] = max(bounds[token.incarnation] ?? 0, token.number) }
+        for token in epochs.values { bounds[token.incarnation] = nil }
         for token in epochs.values { bounds[token.incarnation] = min(bounds[token.incarnation] ?? .max, token.number) }
         var records: [EpochRecord] = []
         for token in all where token.number < bounds[token.incarnation] ?? 0 {
@@ -30,7 +32,7 @@ extension FileStateStore {
             records.append(record)
         }
         records.sort { Self.isOlder($1, $0) }
-        for record in records where isWhole(record, Set(epochs.keys)) { return record }
+        for record in records where try isWhole(record, Set(epochs.keys)) { return record }
         return nil
     }
 
@@ -65,7 +67,7 @@ extension FileStateStore {
         }
     }
 
-    private func isWhole(_ record: EpochRecord, _ partitions: Set<PartitionID>) -> Bool {
+    private func isWhole(_ record: EpochRecord, _ partitions: Set<PartitionID>) throws(CheckpointError) -> Bool {
         do throws(CheckpointError) {
             for known in record.partitions where partitions.contains(known.partition) {
                 _ = try load(known.partition, at: known.state, isTakeover: false)
@@ -73,7 +75,11 @@ extension FileStateStore {
             _ = try loadShared(record)
             return true
         } catch {
-            return false
+            switch error.kind {
+            case .missing, .damaged, .mismatch: return false
+            // A disk that does not answer says nothing about what is on it.
+            case .io, .version: throw error
+            }
         }
     }
 }

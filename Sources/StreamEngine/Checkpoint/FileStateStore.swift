@@ -90,23 +90,31 @@ public final class FileStateStore: StateStore, Sendable {
         }
         let directory = layout.epochs(of: incarnation)
         do throws(IOFailure) {
-            try makeDirectory(directory)
-            try finishDiscards(in: directory)
-            let writer = StateFileWriter(files: files)
             do throws(IOFailure) {
-                try writer.write(header, blocks, kind: .epoch, directory: directory, name: "\(token.number)")
+                try writeFile(header, blocks, directory)
             } catch {
                 // Another member may have taken the directory away while it was empty.
                 guard error.isNotFound else { throw error }
-                known.withLock { $0.hasDirectory = false }
-                try makeDirectory(directory)
-                try writer.write(header, blocks, kind: .epoch, directory: directory, name: "\(token.number)")
+                known.withLock { known in
+                    known.hasDirectory = false
+                    known.hasUnsyncedRemoval = false
+                }
+                try writeFile(header, blocks, directory)
             }
             known.withLock { $0.wrote(header) }
             try files.syncDirectory(directory)
         } catch {
             throw CheckpointError(error)
         }
+    }
+
+    private func writeFile(
+        _ header: StateFileHeader, _ blocks: [StateBlock], _ directory: String
+    ) throws(IOFailure) {
+        try makeDirectory(directory)
+        try finishDiscards(in: directory)
+        try StateFileWriter(files: files).write(
+            header, blocks, kind: .epoch, directory: directory, name: "\(header.record.token.number)")
     }
 
     private func makeDirectory(_ directory: String) throws(IOFailure) {

@@ -48,7 +48,7 @@ struct Retention {
 
     mutating func loaded(_ partition: PartitionID) {
         loadedAt[partition] = decidedCount
-        pinned[partition] = nil
+        // A chain stays pinned until an epoch that commits the partition is decided: it may go again before.
         fresh.insert(partition)
     }
 

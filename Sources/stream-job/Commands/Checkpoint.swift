@@ -50,8 +50,8 @@ private enum CheckpointCommand {
                 console.out(arguments.has(.json) ? text.json(summary) + "\n" : text.people(summary))
                 return ExitCode.done
             }
-            let known = try CheckpointDirectory.open(directory)
-            guard try known != nil ? true : hasFiles(directory) else {
+            let inventory = try CheckpointInventory(directory)
+            guard inventory.hasJob || !inventory.epochs.isEmpty || !inventory.snapshots.isEmpty else {
                 throw CheckpointError(
                     .missing, "\(directory) is no checkpoint directory: it has no job.json and no epochs")
             }
@@ -63,11 +63,5 @@ private enum CheckpointCommand {
             console.error(error.description)
             return ExitCode.failed
         }
-    }
-
-    /// Whether there are epochs, though whose they are is not known any more.
-    private static func hasFiles(_ directory: String) throws(CheckpointError) -> Bool {
-        let inventory = try CheckpointInventory(directory)
-        return !inventory.epochs.isEmpty || !inventory.snapshots.isEmpty
     }
 }

@@ -56,6 +56,13 @@ struct ToyJob {
 
     static let directory = "/ck"
 
+    /// A disk with the directory of the job on it.
+    static func disk() -> MemoryFileSystem {
+        let files = MemoryFileSystem()
+        _ = try? CheckpointDirectory.openOrCreate(directory, job: JobIdentity(JobDefinition(name: "toy")), files: files)
+        return files
+    }
+
     static func partition(_ number: Int32) -> PartitionID {
         PartitionID(source: "metrics", topic: "node.metrics", partition: number)
     }
