@@ -1,7 +1,7 @@
 /// Every command, in the order of `--help`.
 enum CommandList {
     static let all: [Command] = [
-        .run, .replay, .validate, .explain, .doctor, .checkpoint, .generate, .broker, .demo, .docs,
+        .run, .replay, .backtest, .diff, .validate, .explain, .doctor, .checkpoint, .generate, .broker, .demo, .docs,
     ]
 
     /// The command of this name.

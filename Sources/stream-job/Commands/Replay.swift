@@ -1,3 +1,4 @@
+import Backtest
 import Connectors
 import Glibc
 import Operators
@@ -16,7 +17,7 @@ extension Command {
             """,
         flags: [
             Replay.output, ReplayInputs.input, ReplayBounds.from, ReplayBounds.to, Replay.overwrite, Replay.keepOpen,
-            Replay.speed, Replay.workers, .summary, .set,
+            Replay.speed, Replay.workers, Backtesting.labels, Backtesting.report, .summary, .set,
         ],
         examples: [
             "stream-job replay jobs/node-load.yaml --input metrics=Tests/EndToEndTests/Fixtures/node.prom.zst --output out",
@@ -59,10 +60,11 @@ private enum Replay {
             guard let source = definition.source(input.source) else { continue }
             options.sampleTimesMs[source.name] = bounds.sampleTimesMs(source, of: definition)
         }
+        let backtesting = try Backtesting(arguments, definition)
         let stop = StopRequest()
         Signals.watch(stop) { console.note($0) }
         do {
-            return try replay(definition, inputs, bounds, directory, options, stop, arguments, console)
+            return try replay(definition, inputs, bounds, directory, options, backtesting, stop, arguments, console)
         } catch let error as UsageError {
             throw error
         } catch {
@@ -72,8 +74,17 @@ private enum Replay {
 
     private static func replay(
         _ definition: JobDefinition, _ inputs: ReplayInputs, _ bounds: ReplayBounds, _ directory: String,
-        _ options: ExecutionOptions, _ stop: StopRequest, _ arguments: ParsedArguments, _ console: Console
+        _ options: ExecutionOptions, _ backtesting: Backtesting, _ stop: StopRequest, _ arguments: ParsedArguments,
+        _ console: Console
     ) throws -> Int32 {
+        var definition = definition
+        var recorder: BacktestRecorder?
+        if backtesting.isOn {
+            let plan = VariantPlan(hearing: definition)
+            recorder = BacktestRecorder(
+                plan, incidents: backtesting.incidents, keepsTracks: backtesting.reportDirectory != nil)
+            definition = plan.job
+        }
         let job = try CompiledJob(definition, registries: .standard)
         guard let opened = try inputs.open(job, bounds, stop: stop, say: { console.note($0 + "\n") }) else {
             return Signals.exitCode ?? ExitCode.done
@@ -84,15 +95,19 @@ private enum Replay {
         var options = options
         options.incarnation = EpochToken.randomIncarnation()
         let clock = SystemClock()
+        var outputs = try sinks.makeOutputs(job)
+        if let recorder { outputs.attach(recorder) }
         let execution = JobExecution(
-            job: job, outputs: try sinks.makeOutputs(job), options: options, clock: clock,
+            job: job, outputs: outputs, options: options, clock: clock,
             makeOperator: { PaneWindows(plan: $0, partition: $1, series: $2) })
         var meter = ReplayMeter(opened.title, console: console, clock: clock)
-        let summary = try execution.replay(
+        var summary = try execution.replay(
             opened.partitions, topics: opened.topics, stop: stop, log: { console.note($0 + "\n") }
         ) { meter.show($0) }
         meter.finish()
+        summary.anomalies -= recorder?.copiedRows ?? 0
         console.note(SummaryText.people(summary))
+        if let recorder { try backtesting.finish(recorder, job: definition, console) }
         if arguments.value(.summary) == "json" { console.out(SummaryText.json(summary) + "\n") }
         guard summary.balances else {
             console.error("the ledger does not balance: a defect of this program; please report it with the summary")
