@@ -51,7 +51,7 @@ public final class BacktestRecorder {
             lane.note(
                 ContextMark(
                     timestampMs: event.timestampMs, type: event.type.description,
-                    text: words.joined(separator: " · ")))
+                    text: words.joined(separator: " · ")), key: row.key)
         }
     }
 

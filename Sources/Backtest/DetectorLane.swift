@@ -14,7 +14,6 @@ public final class DetectorLane {
     public private(set) var windows = WindowCounts()
     /// The first window's start and the last one's end; nil before the first.
     public private(set) var observed: (startMs: Int64, endMs: Int64)?
-    public private(set) var marks: Set<ContextMark> = []
     /// Incidents that some window of a key they concern overlaps.
     private(set) var covered: Set<Int> = []
     private let keepsTracks: Bool
@@ -22,8 +21,8 @@ public final class DetectorLane {
     /// Alerts that have not resolved.
     private var open: [Int] = []
 
-    /// Marks kept; events without end are cut.
-    private static let marksMax = 2000
+    /// Marks kept of a key; events without end are cut.
+    private static let marksMax = 500
 
     /// A detector's lane; `keepsTracks`: every window's figures are kept for a report.
     public init(
@@ -87,9 +86,11 @@ public final class DetectorLane {
         alerts[open.remove(at: place)].resolvedMs = atMs
     }
 
-    /// Takes an event that stood beside a verdict.
-    public func note(_ mark: ContextMark) {
-        if marks.count < Self.marksMax { marks.insert(mark) }
+    /// Takes an event that stood beside a verdict on a key.
+    public func note(_ mark: ContextMark, key: [Label]) {
+        guard keepsTracks else { return }
+        let place = track(of: key)
+        if tracks[place].marks.count < Self.marksMax { tracks[place].marks.insert(mark) }
     }
 }
 
@@ -99,6 +100,8 @@ public struct KeyTrack: Sendable {
     /// The incidents that concern it, by start.
     public let incidents: [Int]
     public internal(set) var flagged = 0
+    /// Events that stood beside its verdicts.
+    public internal(set) var marks: Set<ContextMark> = []
     /// Every window, where they are kept.
     public internal(set) var points = TrackPoints()
     /// Incidents before this one are over.

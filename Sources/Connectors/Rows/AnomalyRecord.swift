@@ -28,7 +28,9 @@ public struct AnomalyRecord: Sendable, Hashable {
                     compression == .none
                     ? bytes
                     : bytes.withUnsafeBytes { Compression.prefix(of: $0, compression, limit: 1 << 30) } ?? []
-                for line in lines.split(separator: 10) { if let record = AnomalyRecord(json: line) { records.append(record) } }
+                for line in lines.split(separator: 10) {
+                    if let record = AnomalyRecord(json: line) { records.append(record) }
+                }
             }
         }
         for name in names where name != ManifestName.directory && !name.hasPrefix(".") {

@@ -29,9 +29,11 @@ enum ReportPage {
         </main>
         <div id="tip" hidden></div>
         <script>
+        (() => {
         const report = \(embedded(report));
         const lanes = \(embedded(tracks));
         \(ReportScript.text)
+        })();
         </script>
         </body>
         </html>
@@ -73,7 +75,7 @@ enum ReportPage {
         .track h3 { font: 500 13px/1.4 ui-monospace, monospace; margin: 0; overflow-wrap: anywhere; }
         .track h3 small { color: var(--dim); font-family: system-ui, sans-serif; }
         .track svg { display: block; width: 100%; height: 150px; }
-        svg text { fill: var(--dim); font: 11px system-ui, sans-serif; }
+        svg text { fill: var(--dim); font: 11px system-ui, sans-serif; paint-order: stroke; stroke: var(--card); stroke-width: 3px; stroke-linejoin: round; }
         svg .grid { stroke: var(--line); } svg .line { fill: none; stroke: var(--value); stroke-width: 1.5; stroke-linejoin: round; }
         svg .expected { fill: none; stroke: var(--value); stroke-dasharray: 2 4; opacity: .7; } svg .band { fill: var(--band); }
         svg .flag { fill: var(--flag); } svg .incident { fill: var(--incident); stroke: var(--edge); stroke-opacity: .5; }

@@ -5,7 +5,7 @@ enum ReportScript {
           if (text !== undefined) e.textContent = text; return e; };
         const esc = s => String(s).replace(/[&<>"']/g, c => "&#" + c.charCodeAt(0) + ";");
         const ms = s => s === null ? null : Date.parse(s);
-        const when = t => new Date(t).toISOString().replace("T", " ").replace(/\.000Z$|Z$/, "") + "Z";
+        const when = t => new Date(t).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
         const span = s => { if (s === null) return "–"; if (s < 1) return s === 0 ? "0 s" : Math.round(s * 1000) + " ms";
           if (s < 60) return +s.toFixed(1) + " s"; if (s < 3600) return Math.floor(s / 60) + " m " + Math.round(s % 60) + " s";
           if (s < 86400) return Math.floor(s / 3600) + " h " + Math.round(s % 3600 / 60) + " m";
@@ -57,7 +57,7 @@ enum ReportScript {
           for (let t = Math.ceil(start / step) * step; t <= end; t += step) list.push(t);
           return list.map(t => { const s = when(t); return [t, step >= 86400000 ? s.slice(0, 10) : step < 60000 ? s.slice(11, 19) : (end - start > 86400000 ? s.slice(5, 16) : s.slice(11, 16))]; }); }
 
-        function draw(card, lane, track, detector) {
+        function draw(card, track, detector) {
           const finite = []; for (const a of [track.v, track.lo, track.hi]) if (a) for (const v of a) if (v !== null) finite.push(v);
           let lo = Infinity, hi = -Infinity; for (const v of track.v) if (v !== null) { lo = Math.min(lo, v); hi = Math.max(hi, v); }
           // A band far away is cut: the values are what is looked at.
@@ -76,7 +76,7 @@ enum ReportScript {
           const path = values => { let d = "", pen = false; values.forEach((v, i) => { if (v === null) { pen = false; return; } d += (pen ? "L" : "M") + p(x(track.t[i])) + " " + p(y(v)); pen = true; }); return d; };
           if (track.e) s += `<path class="expected" d="${path(track.e)}" vector-effect="non-scaling-stroke"/>`;
           s += `<path class="line" d="${path(track.v)}" vector-effect="non-scaling-stroke"/>`;
-          for (const m of lane.marks) if (m[0] >= start && m[0] <= end) s += `<line class="event" x1="${p(x(m[0]))}" x2="${p(x(m[0]))}" y1="${top}" y2="${bottom}" vector-effect="non-scaling-stroke"/>`;
+          for (const m of track.m) if (m[0] >= start && m[0] <= end) s += `<line class="event" x1="${p(x(m[0]))}" x2="${p(x(m[0]))}" y1="${top}" y2="${bottom}" vector-effect="non-scaling-stroke"/>`;
           for (const a of alertsOf(detector, track)) { const from = x(ms(a.fired)), to = x(a.resolved ? ms(a.resolved) : end); s += `<rect class="alert" x="${p(from)}" width="${p(Math.max(to - from, 2))}" y="${bottom + 2}" height="4"/>`; }
           const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"); svg.setAttribute("viewBox", `0 0 ${W} ${H}`); svg.setAttribute("preserveAspectRatio", "none"); svg.innerHTML = s;
           const over = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -87,19 +87,19 @@ enum ReportScript {
             for (const i of track.f) { const v = track.v[i]; o += `<circle class="${v === null ? "lost" : "flag"}" cx="${p(x(track.t[i]) * k)}" cy="${p(v === null ? bottom - 4 : y(v))}" r="3"/>`; }
             for (const n of track.incidents) { const at = x(Math.max(ms(incidents[n].start), start)) * k; if (ms(incidents[n].end) > start && ms(incidents[n].start) < end) o += `<text x="${p(at + 4)}" y="${top + 22}">${esc(incidents[n].kind)}</text>`; }
             over.innerHTML = o; };
-          overlay(); new ResizeObserver(overlay).observe(box); hover(box, over, lane, track, detector);
+          overlay(); new ResizeObserver(overlay).observe(box); hover(box, track, detector);
         }
 
         const alertsOf = (d, track) => d.firings.filter(a => Object.entries(a.labels).every(([k, v]) => track.labels[k] === v));
         const tip = document.getElementById("tip");
-        function hover(box, over, lane, track, detector) {
+        function hover(box, track, detector) {
           box.addEventListener("mousemove", e => { const r = box.getBoundingClientRect(), t = start + (e.clientX - r.left) / r.width * (end - start);
             let i = 0, best = Infinity; track.t.forEach((u, n) => { if (Math.abs(u - t) < best) { best = Math.abs(u - t); i = n; } });
             let h = "<b>" + esc(when(track.t[i])) + "</b><br>" + esc(detector.column || "value") + " " + esc(num(track.v[i]));
             if (track.lo) h += "<br>expected " + esc(num(track.lo[i])) + " to " + esc(num(track.hi[i])); h += "<br>score " + esc(num(track.s[i])) + (track.f.includes(i) ? " · <b>flagged</b>" : "");
             for (const a of alertsOf(detector, track)) if (ms(a.fired) <= track.t[i] && track.t[i] <= (a.resolved ? ms(a.resolved) : end)) h += "<br><b>" + esc(a.severity) + "</b> " + esc(a.reason);
             for (const n of track.incidents) if (ms(incidents[n].start) <= t && t < ms(incidents[n].end)) h += "<br>incident: " + esc(incidents[n].kind);
-            for (const m of lane.marks) if (Math.abs(m[0] - t) < (end - start) / 150) h += "<br>event " + esc(m[1]) + " " + esc(m[2]);
+            for (const m of track.m) if (Math.abs(m[0] - t) < (end - start) / 150) h += "<br>event " + esc(m[1]) + " " + esc(m[2]);
             tip.innerHTML = h; tip.hidden = false; const w = tip.offsetWidth; tip.style.left = Math.min(e.clientX + 14, innerWidth - w - 8) + "px"; tip.style.top = Math.min(e.clientY + 14, innerHeight - tip.offsetHeight - 8) + "px"; });
           box.addEventListener("mouseleave", () => { tip.hidden = true; });
         }
@@ -111,7 +111,7 @@ enum ReportScript {
             for (const track of lane.tracks) { const name = labels(track.labels); if (filter && !name.includes(filter)) continue; shown++;
               const card = el("div", "track"), h = el("h3", "", d.detector + " " + name + " "), n = alertsOf(d, track).length;
               h.append(el("small", "", n + (n === 1 ? " alert, " : " alerts, ") + track.flagged + " of " + track.windows + " windows flagged")); card.append(h); root.append(card);
-              card.style.minHeight = "190px"; card.draw = () => { card.style.minHeight = ""; draw(card, lane, track, d); }; seen.observe(card); }
+              card.style.minHeight = "190px"; card.draw = () => { card.style.minHeight = ""; draw(card, track, d); }; seen.observe(card); }
             if (lane.left > 0) root.append(el("p", "empty", lane.left + " more keys of " + d.detector + " without alerts or incidents are not drawn.")); }
           if (!shown) root.append(el("p", "empty", "Nothing to draw."));
         }

@@ -13,14 +13,6 @@ enum ReportTracks {
                 let chosen = tracks(of: lane)
                 return .object([
                     ("detector", .integer(index)), ("left", .integer(lane.tracks.count - chosen.count)),
-                    (
-                        "marks",
-                        .array(
-                            lane.marks.sorted { ($0.timestampMs, $0.type, $0.text) < ($1.timestampMs, $1.type, $1.text) }
-                                .map {
-                                    .array([.integer(Int($0.timestampMs)), .string($0.type), .string($0.text)])
-                                })
-                    ),
                     ("tracks", .array(chosen.map { track($0, lane) })),
                 ])
             })
@@ -55,7 +47,13 @@ enum ReportTracks {
             ("t", .array(rows.map { .integer(Int(points.endsMs[$0])) })), ("v", column(points.values)),
             ("e", rows.contains { points.expected[$0].isFinite } ? column(points.expected) : .null),
             ("lo", hasBand ? column(points.lower) : .null), ("hi", hasBand ? column(points.upper) : .null),
-            ("s", .array(rows.map { .number(rounded(Double(points.scores[$0]))) })),
+            (
+                "m",
+                .array(
+                    track.marks.sorted { ($0.timestampMs, $0.type, $0.text) < ($1.timestampMs, $1.type, $1.text) }.map {
+                        .array([.integer(Int($0.timestampMs)), .string($0.type), .string($0.text)])
+                    })
+            ), ("s", .array(rows.map { .number(rounded(Double(points.scores[$0]))) })),
             ("f", .array(rows.enumerated().compactMap { points.flags[$1] ? .integer($0) : nil })),
         ])
     }

@@ -22,7 +22,8 @@ struct VariantGrid {
         }
         let count = axes.reduce(1) { min($0 * $1.values.count, Self.variantsMax + 1) }
         guard count <= Self.variantsMax else {
-            throw UsageError("the grid has more than \(Self.variantsMax) variants", hint: "fewer values, or several runs")
+            throw UsageError(
+                "the grid has more than \(Self.variantsMax) variants", hint: "fewer values, or several runs")
         }
     }
 

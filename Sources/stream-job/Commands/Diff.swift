@@ -34,7 +34,9 @@ private enum Difference {
         }
 
         static func < (a: Identity, b: Identity) -> Bool {
-            (a.timestampMs, a.query, a.detector, a.labels, a.state) < (b.timestampMs, b.query, b.detector, b.labels, b.state)
+            (a.timestampMs, a.query, a.detector, a.labels, a.state) < (
+                b.timestampMs, b.query, b.detector, b.labels, b.state
+            )
         }
     }
 
@@ -75,7 +77,9 @@ private enum Difference {
                 "\(mark) \(EventTime.consoleText(identity.timestampMs))Z  \(identity.query).\(identity.detector) "
                     + "\(identity.labels) \(identity.state): \(change.record.reason)\n")
         }
-        if changes.count > linesMax { console.out("  (and \(FigureText.count(changes.count - linesMax)) more; --json has all)\n") }
+        if changes.count > linesMax {
+            console.out("  (and \(FigureText.count(changes.count - linesMax)) more; --json has all)\n")
+        }
         console.out(
             "\(Plural.of(same, "flag")) in both, \(FigureText.count(appeared.count)) appear, "
                 + "\(FigureText.count(vanished.count)) vanish\n")

@@ -143,7 +143,8 @@ private enum RunCommand {
                     + "\(query.outputMode.rawValue) mode\n")
         }
         console.note(
-            "           \(slot == nil ? "nothing is committed; state in memory" : checkpointText(definition, directory))\n")
+            "           \(slot == nil ? "nothing is committed; state in memory" : checkpointText(definition, directory))\n"
+        )
         console.note(
             "           trigger \(triggerText(definition.trigger)), maxAhead \(DurationText.compact(definition.effectiveMaxAheadMs)), "
                 + "onBadRecord \(definition.onBadRecord.rawValue), onDataLoss \(definition.onDataLoss.rawValue), "
@@ -154,7 +155,8 @@ private enum RunCommand {
     private static func checkpointText(_ definition: JobDefinition, _ directory: String) -> String {
         let location = definition.checkpoint.location
         let path = location.hasPrefix("/") ? location : "\(directory)/\(location)"
-        return "checkpoint \(path) (\(definition.checkpoint.compression.rawValue), \(definition.checkpoint.retainEpochs) epochs "
+        return
+            "checkpoint \(path) (\(definition.checkpoint.compression.rawValue), \(definition.checkpoint.retainEpochs) epochs "
             + "kept), \(definition.delivery.rawValue)"
     }
 
