@@ -303,6 +303,8 @@ extension JobExecution {
             guard let reader = readers[task.id] else { continue }
             live.readers[task.id] = reader
             session.started.insert(task.id)
+            // What was read of it and not decided is read again.
+            live.fullyRead.remove(task.id)
             if live.starts[task.id] == nil { live.starts[task.id] = committed }
             execution.lastArrivalMs[task.id] = nowMs
             task.resume(reader)

@@ -10,7 +10,7 @@ struct ExtremeTests {
         "9223372036000000000", "9223372036854700001", "9223372036854775806", "9223372036854775807",
     ]
 
-    private static var lateSink: SinkDefinition {
+    static var lateSink: SinkDefinition {
         var check = OptionCheck()
         let schema = OptionSchema("late", "where late samples go", [])
         return SinkDefinition(kind: "late", options: schema.check(OptionNode(.map([])), path: "", into: &check))
