@@ -58,7 +58,8 @@ struct QuerySchema {
                 .required("name", .text(.identifier), "names the detector"),
                 .optional("column", .text(.column), absent: "where the detector needs none", "what it looks at"),
                 .required(
-                    "detector", .byType(noun: "detector", registries.detectors.map(\.schema)), "its type and parameters"),
+                    "detector", .byType(noun: "detector", registries.detectors.map(\.schema)), "its type and parameters"
+                ),
                 .defaulted("for", .duration, .duration(0), "how long it must hold before it fires"),
                 .defaulted("keepFiringFor", .duration, .duration(0), "how long it fires on"),
                 .defaulted("cooldown", .duration, .duration(0), "how long it is quiet after it resolved"),
@@ -85,8 +86,8 @@ struct QuerySchema {
             .defaulted(
                 "match", .either([.list(.text(.column)), .map(.text(.column))]), .list([]),
                 "labels that must be equal, or {rowLabel: eventColumn}"),
-            .defaulted("before", .duration, .duration(0), "how long before the window"),
-            .defaulted("after", .duration, .duration(0), "how long after it"),
+            .defaulted("before", .duration, .duration(0), "how long before it happens an event bears on windows"),
+            .defaulted("after", .duration, .duration(0), "how long after it happened it does"),
             .defaulted(
                 "action", .word(["annotate", "suppress", "lower", "raise"]), .text("annotate"), "what the event does"),
             .defaulted("maxWait", .duration, .duration(120_000), "wall-clock time a verdict waits for events"),

@@ -18,7 +18,7 @@ public struct JobExplanation {
     private let job: CompiledJob
     private let registries: Registries
     /// How people read bytes and rates: given by who prints.
-    private let bytesText: (Int64) -> String
+    let bytesText: (Int64) -> String
     private let rateText: (Double) -> String
     private let countText: (Int) -> String
 
@@ -94,6 +94,7 @@ public struct JobExplanation {
         lines.append(ExplanationNode("state", state(plan)))
         lines.append(ExplanationNode("rows", rows(plan)))
         lines.append(ExplanationNode("sinks", sinks(query)))
+        lines += zip(query.anomalies, plan.anomalies).map { detector($0, $1, plan) }
         let late = query.late.map { describe($0) } ?? "counted only"
         lines.append(ExplanationNode("late", late))
         return ExplanationNode(
@@ -164,7 +165,7 @@ public struct JobExplanation {
         query.sinks.isEmpty ? "none" : query.sinks.map { describe($0) }.joined(separator: " · ")
     }
 
-    private func describe(_ sink: SinkDefinition) -> String {
+    func describe(_ sink: SinkDefinition) -> String {
         guard let factory = registries.sink(sink.kind) else { return sink.kind }
         let text = factory.describe(sink.options)
         guard factory.needsKafka else { return text }

@@ -67,7 +67,7 @@ enum FigureText {
 /// `1 error`, `2 errors`.
 enum Plural {
     /// A count with its noun.
-    static func of(_ count: Int, _ noun: String) -> String {
-        "\(FigureText.count(count)) \(noun)\(count == 1 ? "" : "s")"
+    static func of(_ count: Int, _ noun: String, _ plural: String? = nil) -> String {
+        "\(FigureText.count(count)) \(count == 1 ? noun : plural ?? "\(noun)s")"
     }
 }

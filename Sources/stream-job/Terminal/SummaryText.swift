@@ -8,7 +8,9 @@ enum SummaryText {
         var text =
             (summary.interrupted ? "stopped after " : "done in ")
             + "\(FigureText.duration(seconds: summary.seconds)): \(Plural.of(summary.samples, "sample")) (\(rate)/s)"
-            + " → \(Plural.of(summary.rows, "row"))\n"
+            + " → \(Plural.of(summary.rows, "row"))"
+        if summary.anomalies > 0 { text += ", \(Plural.of(summary.anomalies, "anomaly", "anomalies"))" }
+        text += "\n"
         for query in summary.queries { text += "  ledger   \(ledger(query, many: summary.queries.count > 1))\n" }
         text += partitions(summary)
         if summary.closedByEnd > 0 {

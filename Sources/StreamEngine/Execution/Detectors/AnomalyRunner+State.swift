@@ -50,7 +50,7 @@ extension AnomalyRunner {
 
     /// Bytes held.
     var byteCount: Int {
-        detector.byteCount + keys.count * (MemoryLayout<GroupKey>.stride + 120)
+        detector.byteCount + keys.count * AnomalyPlan.bytesPerKey
             + waiting.reduce(0) { $0 + $1.keys.count * 13 }
     }
 }
