@@ -33,7 +33,7 @@ public struct LocalJobRunner: JobRunner {
 private final class LocalJob: RunningJob {
     private struct State {
         var progress: QueryProgress?
-        var result: Result<JobSummary, any Error>?
+        var result: Result<JobSummary?, any Error>?
     }
 
     private let state = Monitor(State())
@@ -48,13 +48,11 @@ private final class LocalJob: RunningJob {
         let stop = stopRequest
         _ = Thread(name: definition.name) {
             let result = Result {
-                let compiled = try CompiledJob(definition, registries: registries)
-                let execution = JobExecution(
-                    job: compiled, outputs: try JobSinks(definition, registries: registries).makeOutputs(compiled),
-                    options: options, clock: SystemClock(), makeOperator: makeOperator)
-                execution.onProgress = { progress in state.withLock { $0.progress = progress } }
-                let source = try KafkaSources.live(definition) { if $0.level <= 4 { log($0.text) } }
-                return try execution.run(source, end: definition.liveEnd, stop: stop, log: log)
+                var run = LiveRun(
+                    definition, registries: registries, options: options, log: log,
+                    kafkaLog: { if $0.level <= 4 { log($0.text) } }, notice: log, makeOperator: makeOperator)
+                run.onProgress = { progress in state.withLock { $0.progress = progress } }
+                return try run.run(stop: stop, reach: { true })
             }
             state.withLock { $0.result = result }
         }

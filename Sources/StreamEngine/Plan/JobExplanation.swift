@@ -191,9 +191,8 @@ public struct JobExplanation {
         nodes.append(
             ExplanationNode(
                 "delivery",
-                "\(definition.delivery.rawValue) asked for; this version keeps state in memory and commits no offsets: a "
-                    + "restart reads again from startingOffsets and writes its rows again; "
-                    + "bad records: \(definition.onBadRecord.rawValue); data loss: \(definition.onDataLoss.rawValue)"))
+                deliveryText(definition.delivery)
+                    + "; bad records: \(definition.onBadRecord.rawValue); data loss: \(definition.onDataLoss.rawValue)"))
         if definition.onBadRecord == .deadLetter {
             let deadLetter = definition.deadLetter
             let place = deadLetter.sink.map { describe($0) } ?? "jsonl \(checkpoint.location)/dead-letter"
@@ -218,10 +217,19 @@ public struct JobExplanation {
         nodes.append(
             ExplanationNode(
                 "trigger",
-                "\(trigger); checkpoint \(checkpoint.location) (\(checkpoint.compression.rawValue), "
-                    + "\(checkpoint.retainEpochs) epochs, snapshots at \(checkpoint.snapshotRatio) x) is not written yet: "
-                    + "only dead letters go there"))
+                definition.delivery == .none
+                    ? "\(trigger); no checkpoint"
+                    : "\(trigger); checkpoint \(checkpoint.location) (\(checkpoint.compression.rawValue), "
+                        + "\(checkpoint.retainEpochs) epochs, snapshots at \(checkpoint.snapshotRatio) x)"))
         return nodes
+    }
+
+    private func deliveryText(_ delivery: Delivery) -> String {
+        switch delivery {
+        case .exactlyOnce: "exactlyOnce: one Kafka transaction an epoch"
+        case .atLeastOnce: "atLeastOnce: offsets are committed after the output; a crash between writes an epoch twice"
+        case .none: "none: no group, nothing is committed, state in memory"
+        }
     }
 
     private func kafka(_ definition: JobDefinition) -> String {
