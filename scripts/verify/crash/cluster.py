@@ -110,6 +110,7 @@ class Cluster:
                              "enable.auto.commit": False, "log_level": 0})
         try:
             asked = [TopicPartition(topic, p) for p in range(partitions)]
-            return {answer.partition: (answer.offset, answer.metadata) for answer in consumer.committed(asked, 10)}
+            # Not their metadata: confluent-kafka 2.16 reads it past its end.
+            return {answer.partition: answer.offset for answer in consumer.committed(asked, 10)}
         finally:
             consumer.close()

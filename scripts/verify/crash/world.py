@@ -111,8 +111,7 @@ class World:
             self.unexpected.append(f"{process.log}: exit {code}: {last[0][:400]}")
 
     def offsets(self):
-        return {p: offset for p, (offset, _) in
-                self.cluster.committed(GROUP, TOPIC, self.workload.partitions).items()}
+        return self.cluster.committed(GROUP, TOPIC, self.workload.partitions)
 
     def wait_for_progress(self, before, process, timeout, partitions=None):
         """Seconds until the group's offset of one of the partitions moves beyond `before`; None when it does not."""
