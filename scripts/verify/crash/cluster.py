@@ -5,7 +5,7 @@ import socket
 import subprocess
 import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 
@@ -83,8 +83,13 @@ class Cluster:
                          "reconnect.backoff.max.ms": 200, "log_level": 0})
 
     def read(self, topic, partitions, timeout=60):
-        """Each partition's (key, value) under read_committed, in order."""
+        """Each partition's (key, value) under read_committed, in order, once every transaction on it has ended: markers
+        are written after the decision."""
         found = [[] for _ in range(partitions)]
+        deadline = time.monotonic() + timeout
+        while self.ends(topic, partitions, "read_committed") != self.ends(topic, partitions, "read_uncommitted"):
+            assert time.monotonic() < deadline, f"a transaction on {topic} stays open for {timeout} s"
+            time.sleep(0.1)
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": f"reader-{os.getpid()}",
                              "isolation.level": "read_committed", "enable.partition.eof": True,
                              "enable.auto.commit": False, "log_level": 0})
@@ -103,6 +108,20 @@ class Cluster:
         finally:
             consumer.close()
         return found
+
+    def ends(self, topic, partitions, isolation):
+        """Where each partition ends for a reader; a topic that is not there has no end."""
+        consumer = Consumer({"bootstrap.servers": self.address, "group.id": f"reader-{os.getpid()}",
+                             "isolation.level": isolation, "enable.auto.commit": False, "log_level": 0})
+        try:
+            return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(partitions)]
+        except KafkaException as error:
+            if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION,
+                                        KafkaError._UNKNOWN_TOPIC):
+                return []
+            raise
+        finally:
+            consumer.close()
 
     def committed(self, group, topic, partitions):
         """The group's committed offsets, -1001 where there is none."""
