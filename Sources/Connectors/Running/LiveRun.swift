@@ -86,7 +86,9 @@ public struct LiveRun {
     }
 
     /// `delivery: none`: a look at topics, outside of any group.
-    private func runWithoutGroup(_ job: CompiledJob, _ stop: StopRequest, _ reach: () throws -> Bool) throws -> JobSummary? {
+    private func runWithoutGroup(_ job: CompiledJob, _ stop: StopRequest, _ reach: () throws -> Bool) throws
+        -> JobSummary?
+    {
         guard try reach() else { return nil }
         let outputs = try JobSinks(definition, registries: registries).makeOutputs(job)
         let source = try KafkaSources.live(definition, log: kafkaLog)

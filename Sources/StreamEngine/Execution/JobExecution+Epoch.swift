@@ -224,6 +224,42 @@ extension JobExecution {
         return changed
     }
 
+    /// Writes the state of a replay that has read everything, windows still open, for a run to go on from.
+    func leaveCheckpoint() throws {
+        guard let store = replayCheckpoint else { return }
+        for source in sources { source.advanceWatermark() }
+        try emit(trigger: false)
+        var sections: [PartitionSection] = []
+        var partitions: [PartitionRecord] = []
+        for source in sources {
+            for task in source.tasks {
+                // Where there was nothing to read, the run begins where the replay ended.
+                if task.nextOffset == nil { task.nextOffset = task.reader.endOffset }
+                guard let next = task.nextOffset else { continue }
+                sections.append(source.section(of: task, parent: nil))
+                partitions.append(
+                    PartitionRecord(
+                        partition: task.id, nextOffset: next, state: token, watermarkMs: task.watermarkMs,
+                        ledger: task.ledger))
+            }
+            source.waitsForEnded = false
+        }
+        var shared: [StateBlock] = []
+        for source in sources {
+            let bytes = source.encodeShared()
+            shared.append(StateBlock(id: .source(source.definition.name), isWhole: true, bytes: bytes, rows: 1))
+            for entry in source.emitters {
+                let bytes = entry.emitter.encodeShared()
+                shared.append(StateBlock(id: .query(entry.emitter.plan.name), isWhole: true, bytes: bytes, rows: 1))
+            }
+        }
+        let pointers = Dictionary(uniqueKeysWithValues: shared.map { ($0.id, token) })
+        try store.write(
+            EpochRecord(
+                token: token, writtenMs: clock.wallMs(), slot: "replay", isFromReplay: true, partitions: partitions,
+                shared: pointers, decisions: []), sections: sections, shared: shared)
+    }
+
     private func takeUnwrittenDecisions(_ session: CheckpointSession) -> [Decision] {
         let new = decisions.suffix(decisionsTaken - session.decisionsWritten)
         session.decisionsWritten = decisionsTaken

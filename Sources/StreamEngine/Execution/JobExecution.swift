@@ -66,6 +66,8 @@ public final class JobExecution {
     var decisionsTaken = 0
     /// The job's checkpoint; nil for a replay, and where nothing is committed (`delivery: none`).
     public var session: CheckpointSession?
+    /// Where a replay leaves the state it ends with, for a run to go on from; nil for none.
+    public var replayCheckpoint: (any StateStore)?
 
     /// Rows and records since the last trigger.
     struct TriggerWork {
@@ -108,7 +110,11 @@ public final class JobExecution {
         let limits = job.decodeLimits(of: source.definition)
         var taskOptions = job.taskOptions(of: source.definition)
         taskOptions.sampleTimesMs = options.sampleTimesMs[source.definition.name]
-        for reader in readers { source.add(makeTask(reader, format, limits, taskOptions, source)) }
+        for reader in readers {
+            let task = makeTask(reader, format, limits, taskOptions, source)
+            if replayCheckpoint != nil { task.trackStateChanges() }
+            source.add(task)
+        }
     }
 
     private func makeTask(
@@ -222,7 +228,8 @@ public final class JobExecution {
         for source in sources {
             try source.emit(trigger: trigger) { try write($1, query: $0, source) }
             try writeLate(source)
-            for task in source.tasks { task.retireIfDone() }
+            // What a checkpoint is to hold stays.
+            if replayCheckpoint == nil { for task in source.tasks { task.retireIfDone() } }
         }
         try writeAnomalies()
     }

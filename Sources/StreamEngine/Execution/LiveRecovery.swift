@@ -99,6 +99,7 @@ extension JobExecution {
             found.committed[partition.partition] = (partition.nextOffset, token)
             offsets[partition.partition] = CommittedOffset(offset: partition.nextOffset, metadata: token.metadata)
         }
+        try session.commitPoint.assignmentAccepted()
         try decide(session, offsets)
         session.undecided = nil
         found.fresh.removeAll { offsets[$0] != nil }

@@ -54,6 +54,7 @@ extension JobExecution {
             guard let source = sources.first(where: { $0.definition.name == name }) else { continue }
             try add(readers, to: source)
         }
+        if replayCheckpoint != nil { for source in sources { source.waitsForEnded = true } }
         let startNs = clock.monotonicNs()
         var pace = options.speed.map { Pace(speed: $0) }
         while !stop.isRequested {
@@ -77,7 +78,10 @@ extension JobExecution {
             progress(currentProgress(startNs: startNs))
             try topicWatch?.attend(isWaiting: !ready.contains { $0.task.advanced || $0.task.hasEnded }, log)
         }
-        if !stop.isRequested { try emitAtEnd(keepOpen: options.keepOpen) }
+        if !stop.isRequested {
+            try leaveCheckpoint()
+            try emitAtEnd(keepOpen: options.keepOpen)
+        }
         try commitEpoch()
         try close()
         var result = summary()

@@ -48,7 +48,13 @@ public protocol PartitionReader: AnyObject {
     /// Gives back memory while the partition is paused for long (ahead of the others); the next read goes on where it
     /// stopped.
     func hibernate()
+    /// The offset before which reading ends; nil where it does not, or where offsets are lines of a file.
+    var endOffset: Int64? { get }
     func close()
+}
+
+extension PartitionReader {
+    public var endOffset: Int64? { nil }
 }
 
 extension PartitionReader {

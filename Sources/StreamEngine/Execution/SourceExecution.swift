@@ -24,6 +24,8 @@ final class SourceExecution {
     var savedFrozen: [PartitionID: [Int64?]] = [:]
     /// A live run: windows of partition-local queries in append mode go out by their own partition's watermark.
     var emitsLocally = false
+    /// A replay that leaves a checkpoint: an ended partition goes on in the run that follows, so it counts as it stands.
+    var waitsForEnded = false
 
     init(definition: SourceDefinition, plans: [(index: Int, plan: QueryPlan)], job: String) {
         self.definition = definition
@@ -99,7 +101,7 @@ final class SourceExecution {
     /// Moves the watermark to the minimum over the partitions that count; nil while one of them has not spoken.
     func advanceWatermark() {
         var minimum = Int64.max
-        for task in tasks where !idle.contains(task.id) && !task.hasEnded {
+        for task in tasks where !idle.contains(task.id) && (waitsForEnded || !task.hasEnded) {
             guard let watermark = task.watermarkMs else { return }
             minimum = min(minimum, watermark)
         }

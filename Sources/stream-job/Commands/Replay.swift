@@ -17,7 +17,7 @@ extension Command {
             """,
         flags: [
             Replay.output, ReplayInputs.input, ReplayBounds.from, ReplayBounds.to, Replay.overwrite, Replay.keepOpen,
-            Replay.speed, Replay.workers, Backtesting.labels, Backtesting.report, .summary, .set,
+            Replay.speed, Replay.checkpoint, Replay.workers, Backtesting.labels, Backtesting.report, .summary, .set,
         ],
         examples: [
             "stream-job replay jobs/node-load.yaml --input metrics=Tests/EndToEndTests/Fixtures/node.prom.zst --output out",
@@ -39,6 +39,8 @@ private enum Replay {
     static let overwrite = Flag.option("--overwrite", "replace earlier output in DIR")
     static let keepOpen = Flag.option("--keep-open", "leave out windows that only the end of input closes")
     static let speed = Flag.valued("--speed", "max|Nx", "how fast event time may pass (max)")
+    static let checkpoint = Flag.valued(
+        "--checkpoint", "DIR", "leave a checkpoint there, for `run` to go on from (topics)")
     static let workers = Flag.valued("--workers", "N", "data-plane threads (one a core)")
 
     @Sendable
@@ -55,6 +57,11 @@ private enum Replay {
         if options.speed != nil { options.sliceBytes = 4096 }
         let inputs = try ReplayInputs(arguments, definition)
         let bounds = try ReplayBounds(arguments)
+        if arguments.value(checkpoint) != nil, !inputs.files.isEmpty {
+            throw UsageError(
+                "--checkpoint needs a replay of topics: lines of a file have no offsets from which a run could go on",
+                hint: "leave --input out")
+        }
         options.firstWindowStartMs = bounds.fromMs ?? .min
         for input in inputs.files {
             guard let source = definition.source(input.source) else { continue }
@@ -77,6 +84,7 @@ private enum Replay {
         _ options: ExecutionOptions, _ backtesting: Backtesting, _ stop: StopRequest, _ arguments: ParsedArguments,
         _ console: Console
     ) throws -> Int32 {
+        let asWritten = definition
         var definition = definition
         var recorder: BacktestRecorder?
         if backtesting.isOn {
@@ -100,6 +108,10 @@ private enum Replay {
         let execution = JobExecution(
             job: job, outputs: outputs, options: options, clock: clock,
             makeOperator: { PaneWindows(plan: $0, partition: $1, series: $2) })
+        if let directory = arguments.value(checkpoint) {
+            execution.replayCheckpoint = try ReplayCheckpoint.make(
+                directory, asWritten, incarnation: options.incarnation, notice: { Console.logNotice($0) })
+        }
         var meter = ReplayMeter(opened.title, console: console, clock: clock)
         var summary = try execution.replay(
             opened.partitions, topics: opened.topics, stop: stop, log: { console.note($0 + "\n") }
@@ -108,6 +120,9 @@ private enum Replay {
         summary.anomalies -= recorder?.copiedRows ?? 0
         console.note(SummaryText.people(summary))
         if let recorder { try backtesting.finish(recorder, job: definition, console) }
+        if let directory = arguments.value(checkpoint), !summary.interrupted {
+            console.note("checkpoint left in \(directory): `run` with it as checkpoint.location goes on from there\n")
+        }
         if arguments.value(.summary) == "json" { console.out(SummaryText.json(summary) + "\n") }
         guard summary.balances else {
             console.error("the ledger does not balance: a defect of this program; please report it with the summary")
