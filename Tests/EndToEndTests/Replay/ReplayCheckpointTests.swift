@@ -1,0 +1,64 @@
+import Connectors
+import Platform
+import StreamEngine
+import Testing
+
+/// `replay --checkpoint`: a run goes on from where a replay of the same topics ended, without a gap.
+@Suite(.serialized) struct ReplayCheckpointTests {
+    /// What a manifest's readers see, line by line.
+    private static func lines(_ directory: String) throws -> [String] {
+        var lines: [String] = []
+        for entry in try ManifestReader(directory: directory).entries() {
+            let bytes = try PosixFileSystem().readAll(FilePath.join(directory, entry.path), limit: 1 << 24)
+            let text = String(decoding: bytes.prefix(Int(entry.bytes)), as: UTF8.self)
+            lines += text.split(separator: "\n").map(String.init)
+        }
+        return lines
+    }
+
+    @Test func aRunGoesOnFromAReplay() async throws {
+        try await TopicReplayTests.with(disorder: true) { live, setting in
+            let whole = try BuiltProgram.run(
+                [
+                    "run", setting.job, "--available-now", "--group", "whole", "--set", "checkpoint.location=ck/whole",
+                    "--set", "queries.q.sinks=[{jsonl: {path: whole}}]",
+                ], in: setting.scratch)
+            #expect(whole.code == 0, "\(whole.errors)")
+            let half = EventTime.rfc3339(Samples.baseMs + 200_000)
+            let replay = try BuiltProgram.run(
+                ["replay", setting.job, "--output", "replayed", "--to", half, "--checkpoint", "ck/half"],
+                in: setting.scratch)
+            #expect(replay.code == 0, "\(replay.errors)")
+            let rest = try BuiltProgram.run(
+                [
+                    "run", setting.job, "--available-now", "--group", "half", "--set", "checkpoint.location=ck/half",
+                    "--set", "queries.q.sinks=[{jsonl: {path: rest}}]", "--summary", "json",
+                ], in: setting.scratch)
+            #expect(rest.code == 0, "\(rest.errors)")
+            #expect(rest.errors.contains("going on from the replay that left this checkpoint"))
+            let (all, last) = (
+                try Self.lines(setting.scratch.file("whole")), try Self.lines(setting.scratch.file("rest"))
+            )
+            #expect(last.count > 20 && last.count < all.count)
+            #expect(Array(all.suffix(last.count)) == last)
+            // The replay showed the rows before, and windows that only its end closed.
+            let first = try Self.lines(setting.scratch.file("replayed/rows"))
+            #expect(Array(first.prefix(all.count - last.count)) == Array(all.prefix(all.count - last.count)))
+            // A checkpoint that a run may depend on is not written over.
+            let again = try BuiltProgram.run(
+                ["replay", setting.job, "--output", "again", "--checkpoint", "ck/half"], in: setting.scratch)
+            #expect(again.code == 1)
+            #expect(again.errors.contains("holds a checkpoint already"))
+        }
+    }
+
+    @Test func filesHaveNoOffsets() async throws {
+        try await TopicReplayTests.with(disorder: false) { live, setting in
+            let result = try BuiltProgram.run(
+                ["replay", setting.job, "--input", "metrics=files", "--output", "out", "--checkpoint", "ck"],
+                in: setting.scratch)
+            #expect(result.code == 2)
+            #expect(result.errors.contains("--checkpoint needs a replay of topics"))
+        }
+    }
+}
