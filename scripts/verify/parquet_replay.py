@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Replays Parquet: other people's by the DuckDB line of docs/file-formats.md, and files of our form made by pyarrow.
+"""Replays Parquet: other people's by the DuckDB line of docs/file-formats.md, files of our form made by pyarrow, and what our
+own sink wrote, with and without folders, against the same rows as `sample-json`.
 
     parquet_replay.py PATH-TO-stream-job
 """
@@ -39,6 +40,12 @@ def replay(program, directory, path, options=()):
             lines += (out / "rows" / entry["path"]).read_bytes()[:entry["bytes"]].decode().splitlines()
     return {(row["window_start"], row["name"], row.get("room")): (row["n"], row["total"])
             for row in map(json.loads, lines)}
+
+
+def yaml_job(text, directory):
+    path = directory / "first.yaml"
+    path.write_text(text)
+    return path
 
 
 def sums(samples):
@@ -88,7 +95,32 @@ def main():
             read = replay(program, directory, path)
             expected = sums([(t, "rooms_heat", r, v) for t, r, v in rows] + [(t, "rooms_n", r, 3.0) for t, r, _ in rows])
             assert read == expected, f"{path.name} gives other samples"
-    print("parquet replay: the DuckDB line, its refusal, and 3 files of our form: equal")
+
+        # What our own sink wrote, against the same rows as samples in JSON.
+        first = yaml_job("""
+name: first
+sources:
+  metrics: {kafka: {topics: [m]}, format: prometheus}
+queries:
+  - name: load-5m
+    window: {size: 5m, slide: 1m}
+    groupBy: [instance]
+    aggregates: {n: count(), mean: avg(value)}
+    sinks: [{kafka: {topic: samples, format: sample-json}}, {parquet: {path: flat}},
+            {parquet: {path: folders, partitionBy: [instance]}}]
+""", directory)
+        lines = "".join(f'load1{{instance="n{i % 3}:9100"}} {i % 17} {START + i * 1000}\n' for i in range(6000))
+        (directory / "load.prom").write_text(lines)
+        out = directory / "first-out"
+        subprocess.run([program, "replay", first, "--input", "metrics=load.prom", "--output", out], check=True,
+                       capture_output=True, cwd=directory)
+        samples = replay(program, directory, out / "samples", ["--set", "sources.metrics.format=sample-json",
+                                                               "--set", "queries.q.groupBy=[name, instance]"])
+        assert len(samples) > 100
+        for name in ["flat", "folders"]:
+            read = replay(program, directory, out / name, ["--set", "queries.q.groupBy=[name, instance]"])
+            assert read == samples, f"{name} gives other samples than sample-json"
+    print("parquet replay: the DuckDB line, its refusal, 3 files of our form, 2 folders of our own: equal")
 
 
 main()
