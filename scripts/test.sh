@@ -47,6 +47,11 @@ if [ -z "$quick" ]; then
     section "backtest reports, grids and diffs recomputed (scripts/verify/backtest.py)"
     .venv/bin/python scripts/verify/backtest.py "$program"
 
+    section "Parquet against pyarrow and DuckDB, and the recipes of docs/parquet.md (scripts/verify/parquet.py)"
+    swift build -c release --scratch-path .build/checked --product parquet-tables -Xswiftc -warnings-as-errors \
+        < /dev/null 2>&1 | tail -n 1
+    .venv/bin/python scripts/verify/parquet.py .build/checked/release/parquet-tables "$program"
+
     section "memory (scripts/verify/memory.sh)"
     scripts/verify/memory.sh "$program"
 

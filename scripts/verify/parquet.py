@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """Reads our Parquet files with other people's readers.
 
-    parquet.py PATH-TO-parquet-tables [--seed N] [--tables N]
+    parquet.py PATH-TO-parquet-tables PATH-TO-stream-job [--seed N] [--tables N]
 
 Random tables (random schemas, nulls, empty and huge texts, NaN, both zeros, extremes, 0 to 100,000 rows, every codec) must
 have equal rows and types in pyarrow and DuckDB; statistics and page indexes must bound what is there; sizes must be within
-10 % of what pyarrow writes for the same table with the same codec.
+10 % of what pyarrow writes for the same table with the same codec. Where pyspark is installed, Spark reads some of them too.
+
+Then a job is replayed into Parquet (with folders and without) and JSON lines, and the recipes of docs/parquet.md, taken from
+that page, must each find its rows.
 """
 import argparse
 import base64
 import json
 import math
 import random
+import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -159,23 +164,139 @@ def check_tables(program, seed, count, directory):
         check_size(path, table, read, directory / "theirs.parquet", sizes)
     ours, theirs = sum(size[1] for size in sizes), sum(size[2] for size in sizes)
     worst = max(sizes)
+    assert len(sizes) > 2, "too few tables to compare sizes"
     print(f"{count} random tables of {rows} rows are the same in pyarrow {pa.__version__} and DuckDB {duckdb.__version__}; "
           f"{len(sizes)} large ones take {ours / theirs:.2f} of pyarrow's bytes, none more than {worst[0]:.2f}")
-    for size in sorted(sizes)[-3:]:
-        print("   ", size)
     assert worst[0] <= 1.1, f"more than 10 % larger than pyarrow's: {worst}"
+
+
+def check_spark(directory, count):
+    """Spark's own reader, where there is one (pip install pyspark, and Java)."""
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        print("no pyspark: Spark was not asked")
+        return
+    if shutil.which("java") is None:
+        print("no java: Spark was not asked")
+        return
+    spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+             .config("spark.sql.session.timeZone", "UTC").config("spark.driver.bindAddress", "127.0.0.1")
+             .config("spark.driver.host", "127.0.0.1").config("spark.log.level", "ERROR").getOrCreate())
+    types = {"timestamp": "timestamp", "text": "string", "double": "double", "int64": "bigint", "boolean": "boolean"}
+    asked = 0
+    for number in range(0, count, 3):
+        table = json.loads((directory / f"{number}.json").read_text())
+        if len(table["columns"][0]["cells"]) > 20_000:
+            continue
+        frame = spark.read.parquet(str(directory / f"{number}.parquet"))
+        assert [kind for _, kind in frame.dtypes] == [types[c["type"]] for c in table["columns"]], frame.dtypes
+        columns = [f"unix_millis(`{c['name']}`) AS `{c['name']}`" if c["type"] == "timestamp" else f"`{c['name']}`"
+                   for c in table["columns"]]
+        rows = frame.selectExpr(*columns).collect()
+        for index, column in enumerate(table["columns"]):
+            cells = [row[index] for row in rows]
+            if column["type"] == "double":
+                assert same_doubles([bits(cell) for cell in cells], expected(column)), f"{number}: Spark {column['name']}"
+                continue
+            if column["type"] == "text":
+                cells = [None if cell is None else cell.encode() for cell in cells]
+            assert cells == expected(column), f"{number}: Spark reads {column['name']} otherwise"
+        asked += 1
+    print(f"Spark {spark.version} reads {asked} of them the same")
+    spark.stop()
+
+
+JOB = """
+name: recipes
+sources:
+  metrics: {kafka: {topics: [metrics]}, format: prometheus, watermark: {delay: 0s}}
+queries:
+  - name: cpu
+    window: {size: 10s}
+    groupBy: [node, mode]
+    aggregates: {n: count(), busy: avg(value), top: max(value)}
+    derive: {hot: busy > 0.5}
+    sinks: [{parquet: {path: %s, partitionBy: [%s], targetFileSize: 1}}, {jsonl: {path: out/cpu-json}}]
+"""
+
+
+def recipes():
+    """The fenced blocks of docs/parquet.md, by what they read and in what language."""
+    text = (Path(__file__).resolve().parent.parent.parent / "docs" / "parquet.md").read_text()
+    return re.findall(r"```(sql|python)\n(.*?)```", text, flags=re.S)
+
+
+def check_recipes(program, directory):
+    chance = random.Random(7)
+    nodes = ["a", "b/c", "d=e", "ü %"]
+    lines = [f'cpu{{node="{chance.choice(nodes)}",mode="{chance.choice(["user", "idle"])}"}} {chance.random()} {1767225600000 + i * 100}'
+             for i in range(20_000)]
+    (directory / "in.prom").write_text("\n".join(lines) + "\n")
+    for folders in ["", "node", "node, mode"]:
+        shutil.rmtree(directory / "out", ignore_errors=True)
+        (directory / "job.yaml").write_text(JOB % ("out/cpu", folders))
+        run = subprocess.run([program, "replay", "job.yaml", "--input", "metrics=in.prom", "--output", ".", "--overwrite"],
+                             cwd=directory, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        rows = [json.loads(line) for file in sorted(directory.glob("out/cpu-json/*.jsonl")) for line in file.open()]
+        busy = {}
+        for row in rows:
+            busy.setdefault(row["node"], []).append(row["busy"])
+        # What a killed process may leave: files that no manifest names.
+        (directory / "out/cpu/part-00009999-x.1.parquet").write_bytes(b"no Parquet at all")
+        (directory / "out/cpu/.part-00009999-x.2.parquet").write_bytes(b"")
+        checked = 0
+        for language, block in recipes():
+            if language == "sql":
+                found = duckdb_in(directory, block)
+                if "avg(busy)" in block:
+                    assert [row[0] for row in found] == sorted(busy), found
+                    assert all(math.isclose(row[1], sum(busy[row[0]]) / len(busy[row[0]])) for row in found), found
+                else:
+                    assert found == [(node, max(busy[node])) for node in sorted(busy)], found
+            else:
+                found = python_in(directory, block)
+                got = found if isinstance(found, list) else found.to_pylist()
+                assert sorted((row["node"], row["mode"], row["busy"]) for row in got) == \
+                    sorted((row["node"], row["mode"], row["busy"]) for row in rows)
+            checked += 1
+        assert checked == 4, f"docs/parquet.md has {checked} recipes"
+        documents = sorted(directory.glob("out/cpu/_manifest/[0-9]*.json"))
+        named = [entry["path"] for document in documents for entry in json.loads(document.read_text())["entries"]]
+        print(f"recipes of docs/parquet.md read {len(rows)} rows in {len(named)} files, folders: {folders or 'none'}")
+
+
+def duckdb_in(directory, block):
+    connection = duckdb.connect()
+    rows = []
+    for statement in block.replace("'out/", f"'{directory}/out/").strip().split(";"):
+        if statement.strip():
+            result = connection.execute(statement)
+            rows = result.fetchall() if statement.strip().startswith("SELECT") else rows
+    return rows
+
+
+def python_in(directory, block):
+    names = {}
+    exec(block.replace('"out/', f'"{directory}/out/'), names)
+    return names["rows"]
 
 
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("program")
+    arguments.add_argument("tables_program")
+    arguments.add_argument("program", type=lambda path: str(Path(path).resolve()))
     arguments.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     arguments.add_argument("--tables", type=int, default=150)
     options = arguments.parse_args()
     print(f"seed {options.seed}")
     random.seed(options.seed)
     with tempfile.TemporaryDirectory() as directory:
-        check_tables(options.program, options.seed, options.tables, Path(directory))
+        check_tables(options.tables_program, options.seed, options.tables, Path(directory))
+        check_spark(Path(directory), options.tables)
+    with tempfile.TemporaryDirectory() as directory:
+        check_recipes(options.program, Path(directory))
 
 
 if __name__ == "__main__":
