@@ -250,6 +250,78 @@ struct ParquetSinkTests {
         }
     }
 
+    @Test("an epoch that is abandoned is published by whoever learns that it was decided, with the merge in it")
+    func abandoned() throws {
+        for lastEpoch in 1...20 {
+            let directory = try TemporaryDirectory()
+            let path = directory.file("out")
+            let sink = try Self.makeSink(path, Self.settings(), files: CrashingFileSystem.unfailing)
+            for number in 1...lastEpoch {
+                let token = Self.token(number)
+                try sink.write(Self.rows((number * 3 - 3)..<(number * 3)), Self.info(token))
+                try sink.prepare(token)
+                if number < lastEpoch { try sink.publish(token) }
+            }
+            sink.abandon(Self.token(lastEpoch))
+            #expect(try committed(path)[""] ?? [] == Array(0..<(lastEpoch * 3 - 3)))
+            let other = try Self.makeSink(path, Self.settings(), files: CrashingFileSystem.unfailing)
+            for _ in 0..<2 { try other.publishForeign(Self.token(lastEpoch)) }
+            try sink.publishForeign(Self.token(lastEpoch))
+            #expect(try committed(path)[""] == Array(0..<(lastEpoch * 3)))
+            // The first goes on, in new files; the other leaves them alone while the first lives.
+            for (sink, incarnation) in [(sink, Character("a")), (other, "b")] {
+                let token = Self.token(lastEpoch + 1, incarnation)
+                let first = (try committed(path)[""] ?? []).count
+                try sink.write(Self.rows(first..<(first + 5)), Self.info(token))
+                try sink.prepare(token)
+                try sink.publish(token)
+            }
+            try sink.close()
+            try other.close()
+            #expect(try committed(path)[""] == Array(0..<(lastEpoch * 3 + 10)))
+        }
+    }
+
+    @Test("merging in the background gives the same rows, and epochs do not wait for it")
+    func background() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("out")
+        var settings = Self.settings(partitionBy: ["node"])
+        settings.mergesInBackground = true
+        let sink = try Self.makeSink(path, settings, files: CrashingFileSystem.unfailing)
+        for number in 0..<60 {
+            try sink.write(Self.rows((number * 8)..<(number * 8 + 8)), Self.info(Self.token(number)))
+            try sink.prepare(Self.token(number))
+            try sink.publish(Self.token(number))
+            #expect(try committed(path).values.reduce(0) { $0 + $1.count } == number * 8 + 8)
+        }
+        try sink.close()
+        #expect(sink.mergeFailure == nil)
+        let rows = try committed(path)
+        #expect(rows["node=n1"] == Array(stride(from: 2, to: 480, by: 4)))
+        #expect(rows.values.reduce(0) { $0 + $1.count } == 480)
+        let entries = try ManifestReader(directory: path).entries()
+        #expect(entries.count < 80)
+    }
+
+    @Test("what is merged: eight of a size, all that make a full file, all that are old; else nothing")
+    func policy() {
+        let policy = MergePolicy(targetBytes: 1000, maxAgeMs: 100)
+        func choose(_ bytes: [Int64], age: Int64 = 0, target: Int64 = 1 << 30) -> MergePolicy.Choice? {
+            MergePolicy(targetBytes: target, maxAgeMs: 100).choose(
+                bytes.map { .init(bytes: $0, createdMs: 0) }, nowMs: age)
+        }
+        #expect(policy.choose([], nowMs: 1_000_000) == nil)
+        #expect(choose([1, 1, 1, 1, 1, 1, 1]) == nil)
+        #expect(choose([1, 1, 1, 1, 1, 1, 1, 1]) == .init(range: 0..<8, isFinal: false))
+        #expect(choose([1 << 20, 1, 1, 1, 1, 1, 1, 1, 1]) == .init(range: 1..<9, isFinal: false))
+        #expect(choose([1 << 20, 1 << 20, 1, 1, 1, 1, 1, 1]) == .init(range: 0..<8, isFinal: false))
+        #expect(choose([400, 500, 100, 7], target: 1000) == .init(range: 0..<3, isFinal: true))
+        #expect(choose([1, 2], age: 100) == .init(range: 0..<2, isFinal: true))
+        #expect(choose([1], age: 100) == .init(range: 0..<1, isFinal: true))
+        #expect(choose([1, 2], age: 99) == nil)
+    }
+
     @Test("runs one after another share documents, and merge each other's files")
     func runs() throws {
         let directory = try TemporaryDirectory()

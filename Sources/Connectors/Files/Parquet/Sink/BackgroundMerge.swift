@@ -4,6 +4,7 @@ import Platform
 final class BackgroundMerge {
     private let result = Monitor<Result<ManifestMerge, ParquetMerger.Failure>?>(nil)
     let work: ParquetMerger.Work
+    private let thread: Thread?
 
     /// Begins at once; in this thread where `isInline`.
     init(_ merger: ParquetMerger, _ work: ParquetMerger.Work, isInline: Bool) {
@@ -13,8 +14,15 @@ final class BackgroundMerge {
             let outcome = Result { () throws(ParquetMerger.Failure) in try merger.merge(work) }
             result.withLock { $0 = outcome }
         }
-        if isInline { run() } else { _ = Thread(name: "merge", run) }
+        if isInline {
+            run()
+            thread = nil
+        } else {
+            thread = Thread(name: "merge", run)
+        }
     }
+
+    deinit { thread?.join() }
 
     /// What came of it; nil while it goes on.
     var outcome: Result<ManifestMerge, ParquetMerger.Failure>? { result.withLock { $0 } }

@@ -76,8 +76,10 @@ final class SmallFiles {
     {
         guard !isMerging else { return }
         var folders: [String: [Int]] = [:]
-        for (index, file) in kept.enumerated() where !file.isFull {
-            folders[ManifestName.folder(of: file.entry.path), default: []].append(index)
+        for (index, file) in kept.enumerated() {
+            let folder = ManifestName.folder(of: file.entry.path)
+            // Only neighbours: what lies before a full file may not move behind it.
+            if file.isFull { folders[folder] = nil } else { folders[folder, default: []].append(index) }
         }
         for (folder, indices) in folders.sorted(by: { $0.key < $1.key }) {
             let candidates = indices.map {

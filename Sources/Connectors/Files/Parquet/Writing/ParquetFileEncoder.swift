@@ -93,7 +93,7 @@ struct ParquetFileEncoder {
         var footer = ParquetFileMetaData()
         footer.schema = schema.elements
         footer.orderedColumns = schema.columns.count
-        footer.createdBy = "stream-job version 1.0.0"
+        footer.createdBy = "stream-job version 0.1.0"
         footer.keyValues = keyValues
         for group in rowGroups {
             var metaData = group.metaData
