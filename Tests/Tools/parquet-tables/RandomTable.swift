@@ -74,7 +74,9 @@ struct RandomTable {
                 "{\"name\":\"\(column.name)\",\"type\":\"\(column.type)\",\"cells\":[\(cells.joined(separator: ","))]}")
         }
         let isDefault = settings.rowGroupBytes == ParquetSettings().rowGroupBytes
-        return Array("{\"codec\":\"\(codec)\",\"defaults\":\(isDefault),\"columns\":[\(columns.joined(separator: ",\n"))]}\n".utf8)
+        return Array(
+            "{\"codec\":\"\(codec)\",\"defaults\":\(isDefault),\"columns\":[\(columns.joined(separator: ",\n"))]}\n"
+                .utf8)
     }
 
     private static func cell(_ column: ColumnData, _ row: Int) -> String {

@@ -59,22 +59,15 @@ struct EncodingChoice {
                 bestBytes = bytes
             }
         }
-        let wordsMax = settings.dictionaryBytesMax / 8
-        guard let tried = WordDictionary(count: sample, wordsMax: min(wordsMax, sample / 2 + 1), word) else {
+        // A dictionary counts whole, its indices as the sample says.
+        guard let words = WordDictionary(count: count, wordsMax: settings.dictionaryBytesMax / 8, word) else {
             return best
         }
-        let indices = ParquetValues.dictionary(codes: tried.codes, page: [], count: tried.words.count)
-        let indexBytes = try compressedBytes(indices, sample)
-        let pageBytes = try compressor.compress(tried.page).count
-        // Where the second half of the sample brought hardly new words, the rest will not either.
-        let firstHalf = Set(tried.codes.prefix(sample / 2)).count
-        let isComplete = tried.words.count * 8 < firstHalf * 9
-        let scale = max(count / max(sample, 1), 1)
-        let dictionaryBytes = isComplete ? indexBytes + pageBytes / scale : indexBytes + pageBytes
-        guard dictionaryBytes < bestBytes,
-            let whole = WordDictionary(count: count, wordsMax: wordsMax, word)
-        else { return best }
-        return .dictionary(codes: whole.codes, page: whole.page, count: whole.words.count)
+        let dictionary = ParquetValues.dictionary(codes: words.codes, page: words.page, count: words.words.count)
+        let scale = Double(count) / Double(max(sample, 1))
+        let indexBytes = Double(try compressedBytes(dictionary, sample)) * scale
+        let pageBytes = Double(try compressor.compress(words.page).count)
+        return indexBytes + pageBytes < Double(bestBytes) * scale ? dictionary : best
     }
 
     private func compressedBytes(_ values: ParquetValues, _ count: Int) throws(CompressionFailure) -> Int {
