@@ -130,8 +130,19 @@ final class KafkaClient {
         var reason = [CChar](repeating: 0, count: 512)
         let cause = rd_kafka_fatal_error(handle, &reason, reason.count)
         guard cause != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
-        let kind = KafkaErrors.kind(cause) == .fenced ? SourceError.Kind.fenced : .fatal
-        let way = kind == .fenced ? "; another client runs with the same `group.instance.id` or transactional id" : ""
+        let kind: SourceError.Kind
+        let way: String
+        switch KafkaErrors.kind(cause) {
+        case .fenced:
+            kind = .fenced
+            way = "; another client runs with the same `group.instance.id` or transactional id"
+        case .notAuthorised:
+            kind = .notAuthorised
+            way = "; check the ACLs of the job's topics, its group and its transactional id"
+        case .configuration, .unreachable, .timedOut, .unknownTopic, .dataLoss, .fatal, .other:
+            kind = .fatal
+            way = ""
+        }
         return SourceError(kind, "Kafka \(role.rawValue): \(KafkaClient.string(reason))\(way)")
     }
 

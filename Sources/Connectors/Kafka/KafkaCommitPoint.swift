@@ -118,7 +118,9 @@ public final class KafkaCommitPoint: CommitPoint {
         switch outcome {
         case .committed: return .committed
         case .aborted(let reason):
-            if output.transactions?.hasLostRecords == true { output.spend() }
+            if let transactions = output.transactions, transactions.hasLostRecords || transactions.isSpent {
+                output.spend()
+            }
             return .aborted(reason)
         case .unknown(let reason):
             output.spend()

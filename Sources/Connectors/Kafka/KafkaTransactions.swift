@@ -21,6 +21,8 @@ public final class KafkaTransactions {
     /// Whether a transaction is open.
     public private(set) var isOpen = false
 
+    /// Whether the producer is of no more use.
+    private(set) var isSpent = false
     private var failedBefore = 0
     /// Whether records of the last transaction were given up. librdkafka 2.0.2 then may leave a gap in the sequence of
     /// its records, which the brokers hold against the next transaction: a new producer begins a new sequence.
@@ -91,6 +93,12 @@ public final class KafkaTransactions {
         }
         defer { rd_kafka_error_destroy(error) }
         let reason = describe(error, "committing")
+        if reason.kind == .notAuthorised {
+            // Refused, so not applied; librdkafka takes that for the end of the producer.
+            isOpen = false
+            isSpent = true
+            return .aborted(reason)
+        }
         if rd_kafka_error_is_fatal(error) != 0 {
             isOpen = false
             return .fenced(reason)
@@ -108,6 +116,12 @@ public final class KafkaTransactions {
             return .aborted(reason)
         }
         defer { rd_kafka_error_destroy(error) }
+        isSpent = true
+        // Nobody has asked for it to be committed, so it never will be; a reason that lasts is to be told as it is.
+        switch reason.kind {
+        case .notAuthorised, .unknownTopic, .configuration, .dataLoss, .other: return .aborted(reason)
+        case .unreachable, .timedOut, .fenced, .fatal: break
+        }
         let failure = describe(error, "aborting (\(reason.description))")
         // This producer is of no use: the brokers end the transaction when it times out or a new producer with the same
         // id starts.
@@ -133,7 +147,8 @@ public final class KafkaTransactions {
         if code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE {
             return SourceError(.configuration, "\(whole); exactly-once needs Kafka 2.5 or later")
         }
-        if rd_kafka_error_is_fatal(error) != 0 { return SourceError(.fatal, whole) }
+        let isRefused = KafkaErrors.kind(code) == .notAuthorised
+        if rd_kafka_error_is_fatal(error) != 0, !isRefused { return SourceError(.fatal, whole) }
         return KafkaErrors.error(code, "\(what) transaction \(producer.transactionalID ?? "")", detail: text)
     }
 }

@@ -337,6 +337,24 @@ import Testing
         }
     }
 
+    // 30: group, 53: transactional id.
+    @Test(arguments: [("AddOffsetsToTxn", Int16(30)), ("TxnOffsetCommit", 30), ("EndTxn", 53), ("AddOffsetsToTxn", 53)])
+    func aRefusedDecisionIsALastingReason(_ api: String, _ code: Int16) async throws {
+        try await withCommitBroker { broker, connection in
+            let bench = try CommitPointBench(connection)
+            try broker.faults.add(.error(code), api: api)
+            let outcome = try bench.epoch(1, ["never"])
+            #expect(outcome.name == "aborted")
+            #expect(outcome.reason?.kind == .notAuthorised, "\(String(describing: outcome.reason))")
+            #expect(outcome.reason?.isRetriable == false)
+            #expect(outcome.reason?.description.contains("ACLs") == true)
+            #expect(try bench.epoch(2, ["2"]).name == "committed")
+            #expect(try bench.committed() == CommitPointBench.offset(2))
+            #expect(try bench.visible() == ["2"])
+            bench.close()
+        }
+    }
+
     @Test func aTopicThatIsGoneIsALastingReason() async throws {
         try await withCommitBroker { broker, connection in
             let bench = try CommitPointBench(connection, transactionTimeoutMs: 1500)
