@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 START_MS = 1767225600000  # 2026-01-01T00:00:00Z
+START_MINUTE = START_MS // 60_000
 WRITERS = {}
 
 
@@ -182,6 +183,33 @@ def events(chance):
             yield json.dumps({
                 "timestamp": at, "type": type_, "reason": reason, "severity": severity,
                 "object": f"MachineSet/workers-{chance.randrange(3)}", "message": f"event {index}", "labels": {"cluster": "c1"}})
+
+
+@job("node-pressure.metrics.prom")
+def pressure(chance):
+    # node-1 fills up, with an event; node-2 fills up while it is upgraded; node-3 is gone for some minutes.
+    for ms in scrapes(2400, 15):
+        minute = (ms // 60_000) - START_MINUTE
+        for node in ("node-1", "node-2", "node-3"):
+            used = 0.5 + chance.random() / 10
+            if node == "node-1" and 10 <= minute < 20 or node == "node-2" and 12 <= minute < 24:
+                used = 0.95
+            if node == "node-3" and 15 <= minute < 21:
+                continue
+            yield line("node_memory_MemTotal_bytes", {"node": node}, 16e9, ms)
+            yield line("node_memory_MemAvailable_bytes", {"node": node}, round(16e9 * (1 - used)), ms)
+
+
+@job("node-pressure.changes.jsonl")
+def changes(chance):
+    def at(minute):
+        return datetime.fromtimestamp((START_MINUTE + minute) * 60, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    for minute, type_, reason, node in ((11, "NodeMemoryPressure", "EvictionThresholdMet", "node-1"),
+                                        (12, "ClusterUpgrade", "NodeDrained", "node-2"),
+                                        (30, "ClusterScaling", "ScaleUp", "node-4")):
+        yield json.dumps({"timestamp": at(minute), "type": type_, "reason": reason, "severity": "info",
+                          "object": f"Node/{node}", "message": reason, "labels": {"node": node}})
 
 
 @job("zero-ratio.states.jsonl")

@@ -24,6 +24,24 @@ public enum KafkaSources {
             subscriptions: subscriptions(job), excludedTopics: writtenTopics(job), log: log)
     }
 
+    /// What a live run reads beside its group: broadcast sources that some detector asks, each with a
+    /// reader of its own. Connect in the background.
+    public static func broadcasts(
+        _ job: JobDefinition, log: @escaping @Sendable (KafkaLogLine) -> Void
+    ) throws(SourceError) -> [any LiveSource] {
+        var readers: [any LiveSource] = []
+        for source in job.sources where source.isBroadcast && job.reads(source) {
+            var connection = job.kafka
+            if let brokers = source.kafka.brokers { connection.brokers = brokers }
+            connection.options = connection.options.filter { $0.name != "group.instance.id" } + source.kafka.options
+            readers.append(
+                try KafkaTopicReader(
+                    connection, subscriptions: [KafkaSubscription(source)], end: .never,
+                    excludedTopics: writtenTopics(job), log: log))
+        }
+        return readers
+    }
+
     private static func subscriptions(_ job: JobDefinition) -> [KafkaSubscription] {
         job.sources.filter { !$0.isBroadcast }.map { KafkaSubscription($0) }
     }

@@ -68,7 +68,7 @@ public struct LiveRun {
             point = KafkaOffsetCommitPoint(consumer: consumer, slot: locks.slot)
         }
         defer { point.close() }
-        let execution = makeExecution(job, outputs)
+        let execution = try makeExecution(job, outputs)
         let session = CheckpointSession(
             store: store, commitPoint: point, publishesFirst: definition.delivery == .atLeastOnce)
         session.freshStart = freshStart
@@ -78,10 +78,11 @@ public struct LiveRun {
         return try execution.run(consumer, end: definition.liveEnd, stop: stop, log: log)
     }
 
-    private func makeExecution(_ job: CompiledJob, _ outputs: JobOutputs) -> JobExecution {
+    private func makeExecution(_ job: CompiledJob, _ outputs: JobOutputs) throws(SourceError) -> JobExecution {
         let execution = JobExecution(
             job: job, outputs: outputs, options: options, clock: SystemClock(), makeOperator: makeOperator)
         execution.onProgress = onProgress
+        execution.broadcastReaders = try KafkaSources.broadcasts(definition, log: kafkaLog)
         return execution
     }
 

@@ -111,6 +111,10 @@ struct HeaderEncoder {
         case .futureTimestamp(let line):
             body.write(4 as UInt8)
             count(line)
+        case .contextTimeout(let detector, let windowEndMs):
+            body.write(5 as UInt8)
+            write(detector)
+            body.write(windowEndMs)
         }
         write(decision.source)
         write(decision.partition != nil)
@@ -270,6 +274,7 @@ struct HeaderDecoder {
         case 2: kind = .clockWatermark(ms: try reader.read(Int64.self))
         case 3: kind = .join(watermarkMs: try optionalInt64())
         case 4: kind = .futureTimestamp(line: try count())
+        case 5: kind = .contextTimeout(detector: try text(), windowEndMs: try reader.read(Int64.self))
         case let other: throw DecodingFailure("\(other) where a kind of decision is expected")
         }
         let source = try text()

@@ -11,13 +11,16 @@ public struct Decision: Sendable, Equatable {
         case clockWatermark(ms: Int64)
         /// The partition joined a running query, whose watermark stood at this value, ms.
         case join(watermarkMs: Int64?)
+        /// A verdict of this detector went without the events it depends on, as `maxWait` was over: that on the window
+        /// ending there, ms.
+        case contextTimeout(detector: String, windowEndMs: Int64)
         /// The sample on this line of the record at the decision's offset was too far ahead (`maxFutureSkew`).
         case futureTimestamp(line: Int)
     }
 
     public let kind: Kind
     public let source: String
-    /// nil for `clockWatermark`, which concerns all.
+    /// nil for `clockWatermark` and `contextTimeout`, which concern all.
     public let partition: PartitionID?
     /// The partition's next offset when it was decided (nil before its first record); for `futureTimestamp` the
     /// record's own offset.

@@ -2,11 +2,12 @@ extension JobExecution {
     /// Hands new events of broadcast sources to the detectors whose verdicts they bear on, and how far those sources have
     /// come: at the end of input, as far as can be (SEMANTICS §9).
     func passEvents() {
-        for source in sources where source.definition.isBroadcast {
+        for source in sources + broadcasts where source.definition.isBroadcast {
             let events = source.tasks.flatMap { task in
                 task.operators.compactMap { $0 as? EventCollector }.flatMap { $0.takeEvents() }
             }
-            let watermarkMs = source.allEnded || source.allIdle ? Int64.max : source.watermarkMs
+            let isOver = !source.tasks.isEmpty && source.allEnded
+            let watermarkMs = isOver || source.allIdle ? Int64.max : source.watermarkMs
             for context in contexts(of: source.definition.name) {
                 for event in events { context.take(event) }
                 context.watermarkMs = watermarkMs
@@ -24,7 +25,12 @@ extension JobExecution {
         for source in sources {
             for entry in source.emitters {
                 guard let anomalies = entry.emitter.anomalies else { continue }
-                anomalies.release(nowMs: isLive ? clock.wallMs() : nil) { _, _ in }
+                anomalies.release(nowMs: isLive ? clock.wallMs() : nil) { detector, windowEndMs in
+                    record(
+                        Decision(
+                            kind: .contextTimeout(detector: detector.name, windowEndMs: windowEndMs),
+                            source: source.definition.name, partition: nil, nextOffset: nil, epoch: epoch))
+                }
                 for (place, rows) in anomalies.takeRows().enumerated() where !rows.isEmpty {
                     lastWork.anomalies += rows.count
                     let sinks = outputs.queries[entry.index].anomalies

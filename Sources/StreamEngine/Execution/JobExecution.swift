@@ -39,6 +39,10 @@ public final class JobExecution {
     let options: ExecutionOptions
     let clock: any Clock
     var sources: [SourceExecution] = []
+    /// Sources read whole as context, beside the others. A replay reads them as it does the others, among `sources`.
+    var broadcasts: [SourceExecution] = []
+    /// Where a live run reads broadcast sources; set before `run`.
+    public var broadcastReaders: [any LiveSource] = []
     let outputs: JobOutputs
     let pool: WorkerPool
     let makeOperator: (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
@@ -96,7 +100,7 @@ public final class JobExecution {
                 definition: source, plans: plans.map { (index: $0.offset, plan: $0.element) },
                 job: job.definition.name)
             for entry in execution.emitters { entry.emitter.firstWindowStartMs = options.firstWindowStartMs }
-            sources.append(execution)
+            if source.isBroadcast { broadcasts.append(execution) } else { sources.append(execution) }
         }
     }
 
@@ -339,7 +343,7 @@ public final class JobExecution {
         guard !isReleased else { return }
         isReleased = true
         pool.stop()
-        for source in sources { for task in source.tasks { task.reader.close() } }
+        for source in sources + broadcasts { for task in source.tasks { task.reader.close() } }
     }
 
     /// The balance so far.
@@ -361,7 +365,7 @@ public final class JobExecution {
                         name: plan.name, ledger: source.ledger(place), rows: source.emitters[place].emitter.rowsOut))
             }
         }
-        summary.partitions = sources.flatMap(\.partitionSummaries)
+        summary.partitions = (sources + broadcasts).flatMap(\.partitionSummaries)
         for sink in outputs.all where !summary.outputs.contains(where: { $0.description == sink.description }) {
             summary.outputs.append((sink.description, sink.written))
         }

@@ -46,6 +46,8 @@ struct LiveRunState {
     var lastTurnMs: Int64?
     /// Queries whose first window was announced.
     var announced: Set<String> = []
+    /// Partitions of broadcast sources that are not read yet, with the reader that found them.
+    var broadcastWaiting: [(reader: any LiveSource, ids: [PartitionID])] = []
     /// When progress was last told of without an epoch (monotonic).
     var lastQuietReportNs: Int64 = 0
 }
@@ -64,6 +66,7 @@ extension JobExecution {
         lag = { [unowned self] in self.currentLag(source) }
         defer {
             lag = nil
+            for reader in broadcastReaders { reader.close() }
             source.close()
         }
         do {
@@ -96,6 +99,7 @@ extension JobExecution {
         notePresent(source)
         for event in source.poll(untilNs: untilNs) { try take(event, from: source, log) }
         try startWaiting(source, log)
+        try readBroadcasts(log)
         try work(source, end)
         try finishCatchingUp(log)
         announceFirstWindows(log)

@@ -50,6 +50,8 @@ extension JobExecution {
         topicWatch = topics.map {
             TopicWatch($0, clock: clock, onDataLoss: job.definition.onDataLoss, reachTimeoutMs: options.reachTimeoutMs)
         }
+        sources += broadcasts
+        broadcasts = []
         for (name, readers) in partitions {
             guard let source = sources.first(where: { $0.definition.name == name }) else { continue }
             try add(readers, to: source)

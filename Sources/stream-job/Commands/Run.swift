@@ -48,9 +48,6 @@ private enum RunCommand {
                 "job \(definition.name) names no Kafka cluster",
                 hint: "kafka: {brokers: host:9092}, or --set kafka.brokers=…")
         }
-        if let source = definition.sources.first(where: { $0.isBroadcast }) {
-            throw UsageError("source \(source.name) is `broadcast: true`: `run` cannot read such sources yet")
-        }
         if arguments.has(once) { definition.trigger = .once }
         if arguments.has(availableNow) { definition.trigger = .availableNow }
         var options = ExecutionOptions()

@@ -108,7 +108,8 @@ final class QueryAnomalies {
             }
             owners[id] = owner
         }
-        forgetEvents()
+        // What an epoch that is given up has judged is judged again: a live run keeps its events for longer.
+        forgetEvents(marginMs: nowMs == nil ? 0 : plan.keyTTLMs)
     }
 
     private static func isBefore(_ a: DetectorOwner, _ b: DetectorOwner) -> Bool {
@@ -120,14 +121,14 @@ final class QueryAnomalies {
     }
 
     /// Events that bear on no window to come.
-    private func forgetEvents() {
+    private func forgetEvents(marginMs: Int64) {
         for (place, contexts) in contexts.enumerated() where !contexts.isEmpty && !owners.isEmpty {
             var needed = Int64.max
             for owner in owners.values {
                 guard let own = owner.runners[place].oldestNeededMs else { return }
                 needed = min(needed, own)
             }
-            for context in contexts { context.forget(beforeWindowStartMs: needed) }
+            for context in contexts { context.forget(beforeWindowStartMs: EventTime.difference(needed, marginMs)) }
         }
     }
 
