@@ -16,6 +16,9 @@ extension JobExecution {
             }
         }
         try startBroadcasts(log)
+        // Events move no offset of the group: they make no epoch, and what the clock decides of them goes with the next one.
+        let hadNews = dirty
+        defer { dirty = hadNews }
         let tasks = broadcasts.flatMap { source in source.tasks.map { (source: source, task: $0) } }
         try slice(tasks, bytes: options.sliceBytes)
         let nowMs = clock.wallMs()
