@@ -231,7 +231,9 @@ extension JobExecution {
         try emit(trigger: false)
         var sections: [PartitionSection] = []
         var partitions: [PartitionRecord] = []
-        for source in sources {
+        // Broadcast sources are read whole at each start.
+        let kept = sources.filter { !$0.definition.isBroadcast }
+        for source in kept {
             for task in source.tasks {
                 // Where there was nothing to read, the run begins where the replay ended.
                 if task.nextOffset == nil { task.nextOffset = task.reader.endOffset }
@@ -245,7 +247,7 @@ extension JobExecution {
             source.waitsForEnded = false
         }
         var shared: [StateBlock] = []
-        for source in sources {
+        for source in kept {
             let bytes = source.encodeShared()
             shared.append(StateBlock(id: .source(source.definition.name), isWhole: true, bytes: bytes, rows: 1))
             for entry in source.emitters {
