@@ -10,6 +10,7 @@ let benchmarks: [(name: String, run: () -> Void)] = [
     ("expressions", runExpressionsBenchmark),
     ("kafka-consume", runKafkaConsumeBenchmark),
     ("broker", runBrokerBenchmark),
+    ("checkpoint", runCheckpointBenchmark),
     ("parquet", runParquetBenchmark),
 ]
 
