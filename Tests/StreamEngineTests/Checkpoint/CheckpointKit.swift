@@ -44,6 +44,7 @@ struct ToyState: Equatable {
 struct ToyJob {
     let store: FileStateStore
     let incarnation: String
+    let clock: any Clock
     let notices = Monitor<[CheckpointNotice]>([])
     var partitions: [PartitionID]
     /// What is in memory.
@@ -75,6 +76,7 @@ struct ToyJob {
             directory: Self.directory, incarnation: incarnation, options: options, files: files, clock: clock
         ) { notice in notices.withLock { $0.append(notice) } }
         self.incarnation = incarnation
+        self.clock = clock
         self.partitions = partitions.map(Self.partition)
     }
 
@@ -126,7 +128,7 @@ struct ToyJob {
 
     private func record(_ token: EpochToken) -> EpochRecord {
         EpochRecord(
-            token: token, writtenMs: Int64(number) * 1000, slot: "0", isFromReplay: false,
+            token: token, writtenMs: clock.wallMs() + Int64(number), slot: "0", isFromReplay: false,
             partitions: partitions.map { partition in
                 var ledger = PartitionLedger()
                 ledger.records = Int(offsets[partition] ?? 0)

