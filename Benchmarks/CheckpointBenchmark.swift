@@ -5,6 +5,8 @@ import StreamEngine
 /// Writing state files: 20 partitions that hold 1,000,000 rows in all, 48 bytes a row (five aggregates and a key's index), of
 /// which each epoch changes 1 %. The whole state once, then 20 epochs of changes, zstd, on two threads, into the directory
 /// named by TMPDIR (else `/tmp`); then the state is read back. Encoding is left out: it is the engine's.
+///
+/// Two cores at a load of 30: whole 15.4 MiB in 155 ms; 1 % changed 175 KiB (1.1 %) in 6.8 ms (4.4 %); read in 159 ms.
 func runCheckpointBenchmark() {
     let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     let directory = "\(base)/checkpoint-benchmark-\(getpid())"

@@ -24,7 +24,7 @@ extension JobExecution {
         var found = try ask(ids, session, source)
         try adoptReplay(&found, session, log)
         try checkNoStateWithoutOffset(found.fresh, session)
-        try settle(found.committed.mapValues(\.token), session)
+        try settle(found.committed, session)
         if !found.fresh.isEmpty { try commitStart(&found, session, source, log) }
         let tasks = try load(found.committed, session, log)
         FaultPoint.reach(.stateLoaded)
@@ -121,13 +121,32 @@ extension JobExecution {
     }
 
     /// Publishes what is prepared for epochs that are now known to be decided, before anything newer is.
-    private func settle(_ tokens: [PartitionID: CommittedToken], _ session: CheckpointSession) throws {
-        if let undecided = session.undecided, !tokens.values.contains(where: { $0.epoch == undecided }) {
+    private func settle(
+        _ committed: [PartitionID: (offset: Int64, token: CommittedToken)], _ session: CheckpointSession
+    ) throws {
+        if let undecided = session.undecided, isKnownUndecided(undecided, committed, session) {
             session.store.discarded(undecided)
         }
         session.undecided = nil
-        for epoch in Set(tokens.values.map(\.epoch)).sorted(by: { $0.number < $1.number }) {
+        for epoch in Set(committed.values.map(\.token.epoch)).sorted(by: { $0.number < $1.number }) {
             for sink in outputs.all where !sink.isTransactional { try sink.publishForeign(epoch) }
+        }
+    }
+
+    /// Whether an epoch whose answer never came did not take effect: one of its partitions stands before it. Partitions that it
+    /// did not commit, or that another member committed since, tell nothing; its file then stays, as somebody's state may build on it.
+    private func isKnownUndecided(
+        _ epoch: EpochToken, _ committed: [PartitionID: (offset: Int64, token: CommittedToken)],
+        _ session: CheckpointSession
+    ) -> Bool {
+        guard !committed.values.contains(where: { $0.token.epoch == epoch }),
+            // A file that was never written, or cannot be read, is nothing to take away.
+            let record = try? session.store.record(epoch)
+        else { return false }
+        return record.partitions.contains { own in
+            guard let known = committed[own.partition] else { return false }
+            return known.offset < own.nextOffset
+                || known.token.epoch.incarnation == epoch.incarnation && known.token.epoch.number < epoch.number
         }
     }
 
