@@ -5,7 +5,7 @@ import StreamEngine
 ///
 /// Finds targets that went away, exporters that hang, series that are no longer written; misses a target that goes on
 /// sending a wrong value (see `flatline`) and one that never came. Flags from the `after`th window in a row without a
-/// value until the next value. 12 bytes a key.
+/// value until the next value. 16 bytes a key.
 public struct AbsentDetector: DetectorFactory {
     public let name = "absent"
     public let summary = "no value for some windows in a row"

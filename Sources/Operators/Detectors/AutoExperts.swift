@@ -149,9 +149,9 @@ struct AutoExperts: BitwiseCopyable, Sendable {
         holtLevel = try reader.readFinite("level")
         holtTrend = try reader.readFinite("trend")
         for place in 0..<2 { rest[place] = try reader.readFinite("rest") }
-        for place in 0..<3 { lags[place] = try reader.readFinite("lag") }
-        for place in 0..<3 { weights[place] = try reader.readFinite("weight") }
-        for place in 0..<6 { inverse[place] = try reader.readFinite("inverse correlation") }
+        for place in 0..<3 { lags[place] = try reader.readFinite("lag", limit: 6) }
+        for place in 0..<3 { weights[place] = try reader.readFinite("weight", limit: 3) }
+        for place in 0..<6 { inverse[place] = try reader.readFinite("inverse correlation", limit: 1e6) }
         for place in 0..<Self.count { errors[place] = try reader.readMagnitude("error") }
         for place in 0..<2 { seen[place] = try reader.read() }
     }

@@ -92,8 +92,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
         error = try reader.readMagnitude("error")
         experts = try AutoExperts(from: &reader)
         for place in 0..<16 { recent[place] = try reader.readFinite("value") }
-        for place in 0..<64 { deviations[place] = try reader.readFiniteFloat("deviation") }
-        for place in 0..<8 { errors[place] = try reader.readFiniteFloat("error") }
+        for place in 0..<64 { deviations[place] = try reader.readFinite("deviation", limit: Float(6)) }
+        for place in 0..<8 { errors[place] = try reader.readFinite("error", limit: Float(6)) }
         for place in 0..<Self.statistics {
             upper[place] = try TailModel(from: &reader)
             lower[place] = try TailModel(from: &reader)

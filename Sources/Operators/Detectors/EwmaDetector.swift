@@ -6,7 +6,7 @@ import StreamEngine
 ///
 /// Finds spikes and shifts of series that hover around a level; misses drifts slower than the half-life, and takes a
 /// daily rhythm for noise. A flagged value counts as the bound only; what stays beyond it for a half-life is the new
-/// level. 40 bytes a key.
+/// level. 24 bytes a key.
 public struct EwmaDetector: DetectorFactory {
     public let name = "ewma"
     public let summary = "the distance from an exponentially weighted mean"
@@ -51,7 +51,7 @@ struct EwmaModel: DetectorModel {
         }
 
         init(from reader: inout ByteReader) throws(DecodingFailure) {
-            mean = try reader.readFinite("mean")
+            mean = try reader.readFinite("mean", limit: 1e101)
             variance = try reader.readMagnitude("variance")
             count = try reader.read()
             stretch = try reader.read()

@@ -1,10 +1,13 @@
 import Platform
 
 extension ByteReader {
-    /// Reads a double that must be finite: what detectors keep never is anything else, and a NaN would stay for ever.
-    mutating func readFinite(_ what: String) throws(DecodingFailure) -> Double {
+    /// Reads a double that must be finite, and no larger than the squares of what detectors take in: they keep nothing
+    /// else, and a NaN would stay for ever.
+    mutating func readFinite(_ what: String, limit: Double = 1e210) throws(DecodingFailure) -> Double {
         let value = try readDouble()
-        guard value.isFinite else { throw DecodingFailure("a detector's \(what) is a finite number, not \(value)") }
+        guard abs(value) <= limit else {
+            throw DecodingFailure("a detector's \(what) is at most \(limit), not \(value)")
+        }
         return value
     }
 
@@ -15,10 +18,12 @@ extension ByteReader {
         return value
     }
 
-    /// Reads a float that must be finite.
-    mutating func readFiniteFloat(_ what: String) throws(DecodingFailure) -> Float {
+    /// Reads a float within ±`limit`.
+    mutating func readFinite(_ what: String, limit: Float) throws(DecodingFailure) -> Float {
         let value = Float(bitPattern: try read(UInt32.self))
-        guard value.isFinite else { throw DecodingFailure("a detector's \(what) is a finite number, not \(value)") }
+        guard abs(value) <= limit else {
+            throw DecodingFailure("a detector's \(what) is at most \(limit), not \(value)")
+        }
         return value
     }
 }

@@ -8,7 +8,7 @@ import StreamEngine
 /// once over `history` and once over its last eighth, each cut into at most 16 points (means of their windows), so that
 /// outliers and a swing shorter than a quarter of it do not turn it; it counts where three quarters of the slopes say
 /// the same direction. What jumps away from the bound (a clean-up) begins its history anew. Which side of the bound a
-/// key comes from is where its history began; beyond the bound it is flagged as well. 568 bytes a key.
+/// key comes from is where its history began; beyond the bound it is flagged as well. 456 bytes a key.
 public struct ForecastDetector: DetectorFactory {
     public let name = "forecast"
     public let summary = "the time until a bound is reached, if the trend goes on"
@@ -64,7 +64,7 @@ struct ForecastModel: DetectorModel {
             long = try TrendHistory(from: &reader)
             short = try TrendHistory(from: &reader)
             step = try reader.readMagnitude("step")
-            last = try reader.readFinite("value")
+            last = try reader.readFinite("value", limit: 1e101)
             count = try reader.read()
             isFromAbove = try reader.read(UInt8.self) != 0
         }

@@ -4,7 +4,7 @@ import StreamEngine
 /// `page_hinkley`: the moment at which the mean of a series changes (Page 1954, Hinkley 1971).
 ///
 /// Finds changes of level, each flagged in one window, from which it starts anew at the new level; misses single spikes
-/// (each counts as four deviations at most). `cusum` flags for as long as a departure lasts. 64 bytes a key.
+/// (each counts as four deviations at most). `cusum` flags for as long as a departure lasts. 48 bytes a key.
 public struct PageHinkleyDetector: DetectorFactory {
     public let name = "page_hinkley"
     public let summary = "the moment at which the mean changes"

@@ -5,7 +5,7 @@ import StreamEngine
 ///
 /// Finds spikes and shifts however wild the past was, up to half of it; misses drifts slower than the history, and
 /// takes a daily rhythm for noise. A shift is adopted after half the history. At most 48 values spread over the history
-/// are kept; where most of them are equal, their mean distance counts instead of the median one. 800 bytes a key.
+/// are kept; where most of them are equal, their mean distance counts instead of the median one. 792 bytes a key.
 public struct RobustDetector: DetectorFactory {
     public let name = "robust"
     public let summary = "the distance from the median of the recent past"

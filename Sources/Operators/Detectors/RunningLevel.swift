@@ -43,7 +43,7 @@ struct RunningLevel: BitwiseCopyable, Sendable {
     }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
-        level = try reader.readFinite("level")
+        level = try reader.readFinite("level", limit: 1e101)
         spread = try reader.readMagnitude("spread")
         count = try reader.read()
     }

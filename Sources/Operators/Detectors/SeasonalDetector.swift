@@ -111,7 +111,11 @@ struct SeasonalModel: DetectorModel {
         let elapsedMs = max(0, EventTime.difference(timeMs, state.firstMs))
         let place = TimeProfile.place(timeMs, periodMs: periodMs, stretches: count)
         let relative = value - state.origin
-        let usual = TimeProfile.value(state.profile.span.extracting(0..<count), place)
+        // A profile may be a curve or have steps: whichever of the two readings is nearer is what is usual.
+        let curve = TimeProfile.value(state.profile.span.extracting(0..<count), place)
+        let step = Double(state.profile[place.index])
+        let rest = relative - state.level
+        let usual = abs(rest - curve) <= abs(rest - step) ? curve : step
         var verdict = DetectorVerdict()
         var widest = Double.infinity
         if usual.isFinite, elapsedMs >= periodMs {
@@ -122,17 +126,17 @@ struct SeasonalModel: DetectorModel {
             let expected = state.origin + usual + state.level
             let width = sigmas * deviation
             // The first values on top of a profile say how good it is.
-            let isFlagged = state.judged >= 10 && abs(distance) > width
+            let isFlagged = state.judged >= 30 && abs(distance) > width
             verdict = DetectorVerdict(
                 score: abs(distance) / (abs(distance) + width), isFlagged: isFlagged, expected: expected,
                 lower: expected - width, upper: expected + width)
-            widest = state.judged >= 10 ? width : .infinity
+            widest = state.judged >= 30 ? width : .infinity
             learn(distance, widest: widest, place.index, count, &state)
         }
-        let rest = relative - state.level
+        let left = relative - state.level
         var means = state.profile.mutableSpan
         TimeProfile.learn(
-            rest, &means, place, periodMs: periodMs, slideMs: slideMs, elapsedMs: elapsedMs,
+            left, &means, place, periodMs: periodMs, slideMs: slideMs, elapsedMs: elapsedMs,
             widest: widest, stretches: count)
         return verdict
     }

@@ -86,13 +86,14 @@ struct TailModel: BitwiseCopyable, Sendable {
     }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
-        threshold = try reader.readFiniteFloat("threshold")
-        rate = try reader.readFiniteFloat("rate")
-        mean = try reader.readFiniteFloat("excess")
-        square = try reader.readFiniteFloat("squared excess")
-        weight = try reader.readFiniteFloat("weight")
-        peak = try reader.readFiniteFloat("peak")
-        guard rate >= 0.002, rate <= 1, mean >= 0.03, square >= 0.001, weight >= 0, weight <= Self.memory, peak >= 0
-        else { throw DecodingFailure("a tail with a rate of \(rate), an excess of \(mean), a weight of \(weight)") }
+        threshold = try reader.readFinite("threshold", limit: Float(1e7))
+        rate = try reader.readFinite("rate", limit: Float(1))
+        mean = try reader.readFinite("excess", limit: Float(1e7))
+        square = try reader.readFinite("squared excess", limit: Float(1e14))
+        weight = try reader.readFinite("weight", limit: Float(200))
+        peak = try reader.readFinite("peak", limit: Float(1e7))
+        guard rate >= 0.002, mean >= 0.03, square >= 0.001, weight >= 0, peak >= 0 else {
+            throw DecodingFailure("a tail with a rate of \(rate), an excess of \(mean), a weight of \(weight)")
+        }
     }
 }

@@ -3,7 +3,7 @@ import Platform
 /// The means of at most 16 equally long stretches of time, and the slope through them.
 ///
 /// It begins with stretches of one window; when there are 16 and they cover less than its length, neighbours are joined
-/// in pairs, else the oldest goes. So a young history has a trend too, and an old one costs no more. 272 bytes.
+/// in pairs, else the oldest goes. So a young history has a trend too, and an old one costs no more. 216 bytes.
 struct TrendHistory: BitwiseCopyable, Sendable {
     static let capacity = 16
     /// Fewer points have no trend.
@@ -142,7 +142,7 @@ struct TrendHistory: BitwiseCopyable, Sendable {
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         for place in 0..<Self.capacity {
-            means[place] = try reader.readFinite("mean")
+            means[place] = try reader.readFinite("mean", limit: 1e101)
             values[place] = try reader.read()
         }
         count = try reader.read()
