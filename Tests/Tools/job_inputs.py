@@ -222,6 +222,91 @@ def states(chance):
                               "labels": {"__name__": "pump_up", "instance": instance}})
 
 
+INCIDENT_MS = range(START_MS + 1500000, START_MS + 1920000)
+
+
+@job("memory-leak.metrics.prom")
+@job("node-pressure.metrics.prom")
+def leak(chance):
+    for ms in scrapes(2400, 30):
+        for node in (1, 2):
+            leaked = 0.4 * 2**30 * (ms - INCIDENT_MS.start) / 60000 if node == 2 and ms in INCIDENT_MS else 0
+            available = round(11 * 2**30 + chance.gauss(0, 1e8) - leaked)
+            yield line("node_memory_MemAvailable_bytes", {"instance": f"node-{node}:9100", "job": "node"}, available, ms)
+            for name in ("api", "worker"):
+                used = round(4e8 + chance.gauss(0, 1e7) + (leaked if name == "api" else 0))
+                labels = {"container": name, "instance": f"node-{node}:10250", "namespace": "shop", "pod": f"{name}-{node}"}
+                yield line("container_memory_working_set_bytes", labels, used, ms)
+
+
+@job("node-pressure.changes.jsonl")
+def pressure(chance):
+    for minutes, type_, node in ((10, "ClusterUpgrade", "node-1"), (27, "NodeMemoryPressure", "node-2"), (39, "ClusterScaling", "node-1")):
+        at = datetime.fromtimestamp(START_MS / 1000 + minutes * 60, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        yield json.dumps({"timestamp": at, "type": type_, "reason": type_, "severity": "warning", "object": f"Node/{node}",
+                          "message": f"{type_} of {node}", "labels": {"cluster": "demo", "node": node}})
+
+
+@job("slow-stage.metrics.prom")
+def slow(chance):
+    idle, bounds, buckets = [0.0, 0.0], ("0.1", "0.5", "1", "5", "+Inf"), [[0] * 5, [0] * 5]
+    for ms in scrapes(2100, 30):
+        for node in (0, 1):
+            is_slow = node == 1 and ms in INCIDENT_MS
+            idle[node] += 30 * (0.05 if is_slow else chance.uniform(0.6, 0.7))
+            labels = {"cpu": "0", "instance": f"node-{node + 1}:9100", "mode": "idle"}
+            yield line("node_cpu_seconds_total", labels, round(idle[node], 3), ms)
+            for _ in range(100):
+                seconds = chance.expovariate(1 if is_slow else 8)
+                for index, bound in enumerate(bounds):
+                    buckets[node][index] += seconds <= float(bound)
+            for bound, count in zip(bounds, buckets[node]):
+                labels = {"instance": f"node-{node + 1}:8080", "job": "api", "le": bound}
+                yield line("http_request_duration_seconds_bucket", labels, float(count), ms)
+
+
+@job("skewed-shuffle.metrics.prom")
+def skew(chance):
+    counters = [Counter(chance, 1) for _ in range(5)]
+    for ms in scrapes(2100, 30):
+        for index, counter in enumerate(counters):
+            counter.rate = 120 * (1 if ms not in INCIDENT_MS else 6 if index == 2 else 0.3)
+            counter.value += counter.rate * chance.uniform(0.9, 1.1)
+            labels = {"application_name": "etl", "executor_id": f"{index + 1}"}
+            yield line("metrics_executor_completedTasks_total", labels, round(counter.value), ms)
+
+
+@job("failing-executors.metrics.prom")
+def failing(chance):
+    tasks, good, bad = [0.0] * 3, [0.0] * 3, [0.0] * 3
+    for ms in scrapes(2100, 30):
+        fails = ms in INCIDENT_MS
+        for node in range(3):
+            yield line("up", {"instance": f"node-{node + 1}:9100", "job": "node"}, 0.0 if fails and node == 0 else 1.0, ms)
+            if fails and node == 0:
+                continue
+            tasks[node] += 120 * chance.uniform(0.9, 1.1)
+            requests = 3000 * chance.uniform(0.9, 1.1)
+            share = 0.15 if fails else 0.01 * chance.uniform(0.8, 1.2)
+            good[node] += requests * (1 - share)
+            bad[node] += requests * share
+            labels = {"application_name": "etl", "executor_id": f"{node + 1}"}
+            yield line("metrics_executor_completedTasks_total", labels, round(tasks[node]), ms)
+            for code, value in (("200", good[node]), ("500", bad[node])):
+                labels = {"code": code, "instance": f"node-{node + 1}:8080", "job": "api"}
+                yield line("http_requests_total", labels, round(value), ms)
+
+
+@job("disk-exhaustion.metrics.prom")
+def exhaustion(chance):
+    for ms in scrapes(2400, 30):
+        second = (ms - START_MS) / 1000
+        for mount, start, slope in (("/", 4e10, -3e4), ("/data", 2e10, -1.5e6)):
+            value = round(start + slope * second + chance.gauss(0, 1e6))
+            labels = {"fstype": "ext4", "instance": "node-1:9100", "mountpoint": mount}
+            yield line("node_filesystem_avail_bytes", labels, value, ms)
+
+
 def main():
     directory = Path(sys.argv[1])
     for name, function in WRITERS.items():

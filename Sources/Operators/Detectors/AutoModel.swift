@@ -46,13 +46,7 @@ struct AutoModel: DetectorModel {
         let dayPlace = TimeProfile.place(timeMs, periodMs: TimeProfile.dayMs, stretches: TimeProfile.dayStretches)
         let weekPlace = TimeProfile.place(timeMs, periodMs: TimeProfile.weekMs, stretches: TimeProfile.weekStretches)
         let elapsedMs = EventTime.difference(timeMs, state.firstMs)
-        var profiles = InlineArray<2, Double>(repeating: .nan)
-        if elapsedMs >= TimeProfile.dayMs {
-            profiles[0] = state.origin + TimeProfile.value(state.day.span, dayPlace)
-        }
-        if elapsedMs >= TimeProfile.weekMs {
-            profiles[1] = state.origin + TimeProfile.value(state.week.span, weekPlace)
-        }
+        let profiles = profiles(state, timeMs)
         let base = baseline(state, profiles)
         let scale = Self.scale(state, base.index)
         let expected = base.expected
@@ -80,28 +74,47 @@ struct AutoModel: DetectorModel {
         var finding = measure(state, surprise: surprise, deviation: deviation, at: at)
         let isReady = state.count >= 8
         let isJudging = isReady && state.settling == 0
-        if isJudging {
-            weigh(&finding, state, skipsSurprise: state.gap >= Self.shortGap || state.stretch > 0 && abs(deviation) < 1)
-        }
+        // After a gap the last values say little; coming back from an excursion is no news.
+        let skipsSurprise = state.gap >= Self.shortGap || state.stretch > 0 && abs(deviation) < 1
+        if isJudging { weigh(&finding, state, skipsSurprise: skipsSurprise) }
         let score = exp(-finding.probability * Self.chances * Self.horizon)
         let isFlagged = isJudging && state.count >= warmup && score >= self.score
 
         var verdict = DetectorVerdict(
             score: isJudging ? score : 0, isFlagged: isFlagged, expected: state.count == 0 ? .nan : expected)
         if isJudging {
-            bound(&verdict, state, predicted: predicted, errorScale: errorScale, expected: expected, scale: scale)
+            bound(
+                &verdict, state, predicted: predicted, errorScale: skipsSurprise ? .infinity : errorScale,
+                expected: expected, scale: scale)
         }
         learn(
             value, timeMs, &state, finding, verdict, profiles: profiles, dayPlace: dayPlace, weekPlace: weekPlace,
             elapsedMs: elapsedMs, predicted: predicted, errorScale: errorScale)
         state.gap = 0
+        state.statistic = UInt8(truncatingIfNeeded: finding.statistic)
+        state.isAbove = finding.isAbove
         return verdict
     }
 
     // MARK: - Standardising
 
+    /// What day and week say of a time; NaN where they do not know.
+    func profiles(_ state: AutoState, _ timeMs: Int64) -> InlineArray<2, Double> {
+        let elapsedMs = EventTime.difference(timeMs, state.firstMs)
+        var profiles = InlineArray<2, Double>(repeating: .nan)
+        if elapsedMs >= TimeProfile.dayMs {
+            let place = TimeProfile.place(timeMs, periodMs: TimeProfile.dayMs, stretches: TimeProfile.dayStretches)
+            profiles[0] = state.origin + TimeProfile.value(state.day.span, place)
+        }
+        if elapsedMs >= TimeProfile.weekMs {
+            let place = TimeProfile.place(timeMs, periodMs: TimeProfile.weekMs, stretches: TimeProfile.weekStretches)
+            profiles[1] = state.origin + TimeProfile.value(state.week.span, place)
+        }
+        return profiles
+    }
+
     /// The level that fits best: without a profile, or with one that has shown to be better.
-    private func baseline(_ state: AutoState, _ profiles: InlineArray<2, Double>) -> (index: Int, expected: Double) {
+    func baseline(_ state: AutoState, _ profiles: InlineArray<2, Double>) -> (index: Int, expected: Double) {
         var best = 0
         var expected = state.levels[0]
         var least = 0.85 * state.spreads[0]
@@ -167,11 +180,8 @@ struct AutoModel: DetectorModel {
                     below = max(below, 0.02 * state.upper[place].probability(-value))
                 }
             }
-            if place == 5 {
-                // Calm and unrest come and go with the work there is: more must speak for them.
-                above *= 10
-                below *= 10
-            }
+            // Calm comes with the night: more must speak for it.
+            if place == 5 { below *= 10 }
             if min(above, below) < finding.probability {
                 finding.probability = min(above, below)
                 finding.statistic = place
@@ -186,12 +196,15 @@ struct AutoModel: DetectorModel {
         scale: Double
     ) {
         let rare = (1 - score) / (Self.chances * Self.horizon)
-        verdict.upper = min(
-            predicted + errorScale * state.upper[0].quantile(rare),
-            expected + scale * state.upper[1].quantile(rare))
-        verdict.lower = max(
-            predicted - errorScale * state.lower[0].quantile(rare),
-            expected - scale * state.lower[1].quantile(rare))
+        verdict.upper = expected + scale * state.upper[1].quantile(rare)
+        verdict.lower = expected - scale * state.lower[1].quantile(rare)
+        guard errorScale < .infinity else { return }
+        let upper = min(verdict.upper, predicted + errorScale * state.upper[0].quantile(rare))
+        let lower = max(verdict.lower, predicted - errorScale * state.lower[0].quantile(rare))
+        // While the forecasts have followed an excursion and the level has not, nothing would be between.
+        guard lower < upper else { return }
+        verdict.upper = upper
+        verdict.lower = lower
     }
 
     // MARK: - Learning
@@ -225,6 +238,7 @@ struct AutoModel: DetectorModel {
             }
         } else if state.stretch > 0 {
             state.calm += 1
+            if state.calm == 1 { state.experts.settle(value, profiles: profiles) }
             if state.calm >= 3 { state.stretch = 0 }
         }
         // The forecasts follow what is there, but a short excursion must not become the value expected next.
@@ -330,16 +344,5 @@ struct AutoModel: DetectorModel {
             sorted[place] = value
         }
         return sorted[values / 2]
-    }
-
-    func reason(_ tick: DetectorTick, _ verdict: DetectorVerdict, _ state: AutoState) -> String {
-        let value = ReasonText.number(tick.value)
-        if tick.value > verdict.upper {
-            return "\(column) \(value) is above \(ReasonText.number(verdict.upper)), the highest expected"
-        }
-        if tick.value < verdict.lower {
-            return "\(column) \(value) is below \(ReasonText.number(verdict.lower)), the lowest expected"
-        }
-        return "\(column) \(value) has been off \(ReasonText.number(verdict.expected)) for too long to be chance"
     }
 }

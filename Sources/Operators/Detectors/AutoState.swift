@@ -13,6 +13,9 @@ struct AutoState: DetectorState, BitwiseCopyable {
 
     /// Values learnt.
     var count: UInt32 = 0
+    /// The statistic that was least likely in the last window, and on which side.
+    var statistic: UInt8 = 0
+    var isAbove = false
     /// Windows since the last value.
     var gap: UInt32 = 0
     /// Flagged windows in a row, short breaks included.
@@ -52,6 +55,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
 
     func encode(to writer: inout ByteWriter) {
         for part in [count, gap, stretch, calm, settling, changes, position] { writer.write(part) }
+        writer.write(statistic)
+        writer.write(isAbove ? UInt8(1) : 0)
         writer.write(firstMs)
         writer.write(origin)
         writer.write(quantum)
@@ -81,6 +86,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
         settling = try reader.read()
         changes = try reader.read()
         position = try reader.read()
+        statistic = try reader.read()
+        isAbove = try reader.read(UInt8.self) != 0
         firstMs = try reader.read()
         origin = try reader.readFinite("origin")
         quantum = try reader.readMagnitude("step")

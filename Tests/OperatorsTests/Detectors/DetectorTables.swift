@@ -62,7 +62,7 @@ import Testing
             name: "a spike", detector: "robust", options: [], series: noise[..<100] + [9] + noise[100..<150],
             flags: [100]),
         Case(
-            name: "the same minute a day later", detector: "seasonal", options: [("warmup", "0")],
+            name: "the same minute a day later", detector: "seasonal", options: [("sigmas", "6")],
             series: (0..<3000).map { index in
                 let hour = index % 1440 / 60
                 let base = (8..<18).contains(hour) ? 100.0 : 10
