@@ -7,6 +7,7 @@ let benchmarks: [(name: String, run: () -> Void)] = [
     ("remote-write", runRemoteWriteBenchmark),
     ("series-functions", runSeriesFunctionsBenchmark),
     ("aggregates", runAggregatesBenchmark),
+    ("detectors", runDetectorsBenchmark),
     ("expressions", runExpressionsBenchmark),
     ("kafka-consume", runKafkaConsumeBenchmark),
     ("broker", runBrokerBenchmark),

@@ -5,7 +5,7 @@ import StreamEngine
 ///
 /// Finds spikes and drops, shifts of level, slow drifts, changes of unrest, values that are wrong for the time of day
 /// or week; misses what begins before the warm-up is over, drifts slower than some hundred windows, and what every
-/// tenth window does. Its score is the chance that a healthy series shows nothing as strange in 30 windows, so one
+/// tenth window does. Its score is the chance that a healthy series shows nothing as strange in 40 windows, so one
 /// threshold works for every series.
 ///
 /// How: six statistics of each value, each judged by its own past.

@@ -12,7 +12,7 @@ struct AutoModel: DetectorModel {
     /// What a probability is multiplied by: the statistics (they overlap, so that 12 tails are 8 chances) and the
     /// windows in which a healthy series may have one chance in a thousand.
     static let chances = 8.0
-    static let horizon = 30.0
+    static let horizon = 40.0
 
     let column: String
     let score: Double
@@ -75,7 +75,7 @@ struct AutoModel: DetectorModel {
         let isReady = state.count >= 8
         let isJudging = isReady && state.settling == 0
         // After a gap the last values say little; coming back from an excursion is no news.
-        let skipsSurprise = state.gap >= Self.shortGap || state.stretch > 0 && abs(deviation) < 1
+        let skipsSurprise = state.gap >= Self.shortGap || state.stretch > 0 && abs(deviation) < 2.5
         if isJudging { weigh(&finding, state, skipsSurprise: skipsSurprise) }
         let score = exp(-finding.probability * Self.chances * Self.horizon)
         let isFlagged = isJudging && state.count >= warmup && score >= self.score

@@ -38,8 +38,9 @@ struct TailModel: BitwiseCopyable, Sendable {
         let mean = Double(mean)
         let variance = max(Double(square) - mean * mean, 1e-12)
         let count = Double(weight)
-        // Between an exponential tail and one without a variance; few excesses cannot tell.
-        let fitted = min(max(0.5 * (1 - mean * mean / variance), 0), 0.45) * count / (count + 30)
+        // From a little lighter than exponential, as normal values are, to one almost without a variance; few excesses
+        // cannot tell.
+        let fitted = min(max(0.5 * (1 - mean * mean / variance), -0.1), 0.45) * count / (count + 30)
         return (mean * (1 - fitted), fitted + 1 / (10 + count))
     }
 
@@ -48,13 +49,17 @@ struct TailModel: BitwiseCopyable, Sendable {
         let excess = value - Double(threshold)
         guard excess > 0 else { return min(1, Double(rate) * exp(min(-excess / Double(mean), 50))) }
         let (scale, shape) = shape
-        return Double(rate) * pow(1 + shape * excess / scale, -1 / shape)
+        guard abs(shape) > 1e-6 else { return Double(rate) * exp(-excess / scale) }
+        // A light tail ends somewhere: nothing is beyond.
+        let base = 1 + shape * excess / scale
+        return base > 0 ? Double(rate) * pow(base, -1 / shape) : 0
     }
 
     /// The value with a chance of `probability`.
     func quantile(_ probability: Double) -> Double {
         guard probability < Double(rate) else { return Double(threshold) }
         let (scale, shape) = shape
+        guard abs(shape) > 1e-6 else { return Double(threshold) + scale * log(Double(rate) / probability) }
         return Double(threshold) + scale / shape * (pow(Double(rate) / probability, shape) - 1)
     }
 
