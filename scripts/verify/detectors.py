@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Measures the detectors through the program: detectors.py [--program PATH] [--seeds N] [--skab DIR] [--parts modes,normal,series]
+"""Measures the detectors through the program: detectors.py [--program PATH] [--seeds N] [--skab DIR] [--parts modes,normal,node,series]
 
 1. The generator's incidents (memory, slow, skewed, failure): does the shipped job of each flag every one within 3 windows?
 2. Normal workloads, a day for each of two seeds: false alarms of the shipped jobs, and of `auto` on every series.
 3. Synthetic series with labelled anomalies, made from the recipe below (levels, days and weeks, trends, five kinds of noise;
    spikes, shifts, ramps, unrest, flat stretches): `auto` against a rolling 3 sigma, a rolling MAD and an EWMA.
-4. SKAB (https://github.com/waico/SKAB), where --skab names its `data`, by sensor in windows of 10 s.
+4. The recorded node of the tests with its labelled periods of stress; SKAB (https://github.com/waico/SKAB), where --skab
+   names its `data`, by sensor in windows of 10 s.
 
-Nothing was tuned to what it measures beyond part 1 and 2: the seeds of part 3 differ from those used in development.
+The constants of `auto` were chosen on the generator's workloads and on other seeds of a recipe like that of part 3; SKAB and
+the captures were looked at, none was chosen by them.
 Needs numpy. Exits with 1 where a promise of docs/detectors.md is broken.
 """
 import argparse
@@ -106,7 +108,7 @@ def every_series(scratch):
     counters = '__name__{}"(.*_total|.*_bucket|.*_sum|.*_count)"'
     job.write_text(
         "name: every-series\nkafka: {brokers: \"localhost:9092\"}\nsources:\n  metrics: {kafka: {topics: [metrics]}, format: prometheus}\n"
-        "queries:\n" + query("gauges", counters.format("!~"), "avg(value)")
+        "queries:\n" + query("gauges", "__name__=~\".+\", " + counters.format("!~"), "avg(value)")
         + query("counters", counters.format("=~"), "sum(rate(value))"))
     return job
 
@@ -292,6 +294,37 @@ def compare(name, series, scratch):
         print(f"| {name} | {label} | {score(series, [baseline(s[3]) for s in series])} |")
 
 
+STRESS = {
+    "cpu": ('node_cpu_seconds_total{mode="idle"}', "1 - avg(rate(value))"),
+    "memory": ("node_memory_MemAvailable_bytes", "avg(value)"),
+    "disk": ("node_disk_written_bytes_total", "sum(rate(value))"),
+    "context-switches": ("node_context_switches_total", "sum(rate(value))"),
+}
+
+
+def node(scratch):
+    """The recorded node, a query for each kind of stress, windows of 30 s. What came before the first label is load."""
+    job = scratch / "node.yaml"
+    job.write_text("name: node\nkafka: {brokers: \"localhost:9092\"}\nsources:\n  metrics: {kafka: {topics: [metrics]}, format: prometheus}\nqueries:\n"
+                   + "".join(f"""  - name: {kind}
+    select: '{select}'
+    window: {{size: 30s}}
+    groupBy: [instance]
+    aggregates: {{v: "{aggregate.replace("1 - ", "")}"}}
+    sinks: [{{jsonl: {{path: out/{kind}}}}}]
+    anomalies:
+      - {{name: any, column: v, detector: {{type: auto}}, sinks: [{{jsonl: {{path: out/anomalies/{kind}}}}}]}}
+""" for kind, (select, aggregate) in STRESS.items()))
+    fired = [r for r in replay(job, {"metrics": ROOT / "Tests/EndToEndTests/Fixtures/node.prom.zst"}, scratch, "node-out") if r["state"] == "firing"]
+    periods = labels(ROOT / "Tests/EndToEndTests/Fixtures/node-labels.csv")
+    for start, end, kind, _ in periods:
+        by = sorted({(r["query"], (ms(r["window_end"]) - start + 29_999) // 30_000) for r in fired
+                     if start < ms(r["window_end"]) <= end + 30_000}, key=lambda x: x[1])
+        print(f"| {kind} | {', '.join(f'{query} in window {window}' for query, window in by) or 'nothing'} |")
+    outside = [r for r in fired if ms(r["window_end"]) > periods[0][0] and not any(s < ms(r["window_end"]) <= e + 60_000 for s, e, _, _ in periods)]
+    print(f"| between them | {len(outside)} alarms |")
+
+
 def main():
     broken = 0
     with tempfile.TemporaryDirectory() as directory:
@@ -302,6 +335,9 @@ def main():
         if "normal" in OPTIONS.parts:
             print("\n| normal, 2 days, 350 series | alarms | a day and 100 series |\n|---|---|---|")
             broken += normal(scratch)
+        if "node" in OPTIONS.parts:
+            print("\n| stress of the recorded node | fires |\n|---|---|")
+            node(scratch)
         if "series" in OPTIONS.parts:
             print("\n| series | detector | incidents | found | false alarms | per 1000 windows | point F1 | range F1 | reward |\n|---|---|---|---|---|---|---|---|---|")
             for seed in (101, 102):
@@ -316,6 +352,6 @@ if __name__ == "__main__":
     parser.add_argument("--program", default=str(ROOT / ".build/release/stream-job"))
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--skab")
-    parser.add_argument("--parts", default="modes,normal,series")
+    parser.add_argument("--parts", default="modes,normal,node,series")
     OPTIONS = parser.parse_args()
     main()

@@ -15,9 +15,8 @@ extension AutoModel {
         switch state.statistic {
         case 2...4:
             let windows = [4, 16, 64][Int(state.statistic) - 2]
-            return
-                "\(column) \(value) and the \(windows - 1) windows before lie further \(side) the usual \(usual)\(time(tick, state)) "
-                + "than chance allows"
+            return "\(column) \(value) and the \(windows - 1) windows before lie further \(side) "
+                + "the usual \(usual)\(time(tick, state)) than chance allows"
         case 5:
             return
                 "\(column) \(value) has moved \(state.isAbove ? "more" : "less") in the last 8 windows than it ever did"
@@ -26,7 +25,7 @@ extension AutoModel {
         }
     }
 
-    /// ` for Mondays 09:00` where values are measured by the profile of the week, ` for 09:00` where by that of the day.
+    /// ` for Mondays 09:00` where values are measured by the profile of the week, ` for 09:00` where by the day's.
     private func time(_ tick: DetectorTick, _ state: AutoState) -> String {
         let timeMs = tick.windowEndMs &- 1
         let index = baseline(state, profiles(state, timeMs)).index
