@@ -44,14 +44,11 @@ import Testing
         #expect((found.last ?? 0) < 275, "\(found.suffix(5))")
     }
 
-    @Test(arguments: seeds) func `an excursion does not poison what is known`(_ seed: UInt64) {
+    @Test(arguments: seeds) func `an excursion is flagged to its end and does not move what is usual`(_ seed: UInt64) {
         let series = noise(600, seed).enumerated().map { index, value in
-            (200..<230).contains(index) || (400..<430).contains(index) ? value + 12 : value
+            (200..<230).contains(index) ? value + 12 : value
         }
-        let found = flags(series)
-        #expect(found.contains(200) && found.contains(400))
-        #expect(found.count { (200..<230).contains($0) } >= 28)
-        #expect(found.allSatisfy { (200..<232).contains($0) || (400..<432).contains($0) }, "\(found)")
+        #expect(flags(series) == Array(200..<230))
     }
 
     @Test(arguments: seeds) func `missing windows upset nothing`(_ seed: UInt64) {
@@ -90,7 +87,7 @@ import Testing
         }
         #expect(reasons.first?.window == 5 * day)
         #expect(reasons.first?.reason.contains("the highest expected for 00:00") == true, "\(reasons)")
-        #expect(reasons.allSatisfy { (5 * day..<5 * day + 8).contains($0.window) }, "\(reasons.map(\.window))")
+        #expect(reasons.allSatisfy { (5 * day..<5 * day + 12).contains($0.window) }, "\(reasons.map(\.window))")
     }
 
     @Test func `what is not flagged lies within its bounds`() {
