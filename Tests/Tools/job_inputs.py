@@ -226,7 +226,6 @@ INCIDENT_MS = range(START_MS + 1500000, START_MS + 1920000)
 
 
 @job("memory-leak.metrics.prom")
-@job("node-pressure.metrics.prom")
 def leak(chance):
     for ms in scrapes(2400, 30):
         for node in (1, 2):
@@ -237,14 +236,6 @@ def leak(chance):
                 used = round(4e8 + chance.gauss(0, 1e7) + (leaked if name == "api" else 0))
                 labels = {"container": name, "instance": f"node-{node}:10250", "namespace": "shop", "pod": f"{name}-{node}"}
                 yield line("container_memory_working_set_bytes", labels, used, ms)
-
-
-@job("node-pressure.changes.jsonl")
-def pressure(chance):
-    for minutes, type_, node in ((10, "ClusterUpgrade", "node-1"), (27, "NodeMemoryPressure", "node-2"), (39, "ClusterScaling", "node-1")):
-        at = datetime.fromtimestamp(START_MS / 1000 + minutes * 60, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        yield json.dumps({"timestamp": at, "type": type_, "reason": type_, "severity": "warning", "object": f"Node/{node}",
-                          "message": f"{type_} of {node}", "labels": {"cluster": "demo", "node": node}})
 
 
 @job("slow-stage.metrics.prom")
