@@ -13,6 +13,7 @@ let benchmarks: [(name: String, run: () -> Void)] = [
     ("broker", runBrokerBenchmark),
     ("checkpoint", runCheckpointBenchmark),
     ("parquet", runParquetBenchmark),
+    ("epochs", runEpochBenchmark),
 ]
 
 let wanted = CommandLine.arguments.dropFirst()

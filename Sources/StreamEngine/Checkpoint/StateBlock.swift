@@ -148,7 +148,8 @@ public protocol StateStore: AnyObject {
     func write(_ record: EpochRecord, sections: [PartitionSection], shared: [StateBlock]) throws(CheckpointError)
     /// An epoch's record.
     func record(_ token: EpochToken) throws(CheckpointError) -> EpochRecord
-    /// A partition's blocks at the state token, oldest first, each piece of state beginning with a whole block.
+    /// A partition's blocks at the state token, oldest first (several partitions may be loaded by several threads at once),
+    /// each piece of state beginning with a whole block.
     func load(_ partition: PartitionID, at state: EpochToken) throws(CheckpointError) -> [StateBlock]
     /// The shared blocks that an epoch's record names.
     func loadShared(_ record: EpochRecord) throws(CheckpointError) -> [StateBlock]

@@ -1,5 +1,21 @@
 import Platform
 
+/// Tasks that get their state.
+///
+/// Unchecked: each index is one task, touched by one thread (`WorkerPool.run`); stores may be read by several threads at once;
+/// the coordinator looks at the result after all are done.
+private struct Restoration: @unchecked Sendable {
+    let tasks: [(task: PartitionTask, source: SourceExecution, state: EpochToken?)]
+    let store: any StateStore
+    let restored: UnsafeMutablePointer<Result<[SourceExecution.RestoredBlock], any Error>?>
+
+    func restore(_ index: Int) {
+        let (task, source, state) = tasks[index]
+        guard let state else { return }
+        restored[index] = Result { try source.restoreOwn(task, try store.load(task.id, at: state)) }
+    }
+}
+
 /// How a live run takes partitions over from their checkpoint, and returns to it where an epoch was not decided
 /// (SEMANTICS §5 "at assignment").
 extension JobExecution {
@@ -212,38 +228,56 @@ extension JobExecution {
         fallingBackTo older: EpochRecord?
     ) throws -> [(task: PartitionTask, source: SourceExecution, committed: Int64)] {
         if sources.allSatisfy(\.tasks.isEmpty) { try loadShared(committed.mapValues(\.token), session, older) }
-        var tasks: [(task: PartitionTask, source: SourceExecution, committed: Int64)] = []
-        for (id, (offset, token)) in committed.sorted(by: { $0.key < $1.key }) {
+        var restoring: [(task: PartitionTask, source: SourceExecution, state: EpochToken?)] = []
+        for (id, (_, token)) in committed.sorted(by: { $0.key < $1.key }) {
             guard let execution = sources.first(where: { $0.definition.name == id.source }) else { continue }
-            let task = try makeTask(UnstartedReader(id: id), of: execution)
             let known = older?.partitions.first { $0.partition == id }
-            let state = known?.state ?? token.state
-            if let state {
-                try restore(task, execution, try session.store.load(id, at: state), state)
-                session.states[id] = state
-            }
-            if known != nil, task.nextOffset ?? offset < offset { session.catchingUp[id] = offset }
+            restoring.append(
+                (try makeTask(UnstartedReader(id: id), of: execution), execution, known?.state ?? token.state))
+        }
+        try restore(restoring, session)
+        var tasks: [(task: PartitionTask, source: SourceExecution, committed: Int64)] = []
+        for (task, execution, state) in restoring {
+            guard let (offset, token) = committed[task.id] else { continue }
+            if let state { session.states[task.id] = state }
             if let next = task.nextOffset, next > offset {
                 throw JobFailure(
                     """
-                    \(id): the state \(token.state.map(\.description) ?? "") is at offset \(next), the group at \(offset): \
-                    they do not belong together. Ways on: `stream-job checkpoint reset-offsets` to set both to one time; \
-                    `--new-checkpoint`
+                    \(task.id): the state \(token.state.map(\.description) ?? "") is at offset \(next), the group at \
+                    \(offset): they do not belong together. Ways on: `stream-job checkpoint reset-offsets` to set both to \
+                    one time; `--new-checkpoint`
                     """)
             }
+            let isKnown = older?.partitions.contains { $0.partition == task.id } ?? false
+            if isKnown, task.nextOffset ?? offset < offset { session.catchingUp[task.id] = offset }
             if task.nextOffset == nil { task.nextOffset = offset }
             tasks.append((task, execution, offset))
         }
         return tasks
     }
 
+    /// Reads and decodes the partitions' state on all threads, then what of it belongs to the coordinator.
     private func restore(
-        _ task: PartitionTask, _ execution: SourceExecution, _ blocks: [StateBlock], _ state: EpochToken
+        _ tasks: [(task: PartitionTask, source: SourceExecution, state: EpochToken?)], _ session: CheckpointSession
     ) throws {
-        do {
-            try execution.restore(task, blocks)
-        } catch let failure as DecodingFailure {
-            throw CheckpointError(.damaged, "\(task.id): the state of epoch \(state) does not decode: \(failure)")
+        let restored = UnsafeMutablePointer<Result<[SourceExecution.RestoredBlock], any Error>?>
+            .allocate(capacity: max(tasks.count, 1))
+        restored.initialize(repeating: nil, count: tasks.count)
+        defer {
+            restored.deinitialize(count: tasks.count)
+            restored.deallocate()
+        }
+        let work = Restoration(tasks: tasks, store: session.store, restored: restored)
+        pool.run(tasks.count) { work.restore($0) }
+        for (index, entry) in tasks.enumerated() {
+            do {
+                guard let rest = try restored[index]?.get() else { continue }
+                try entry.source.restoreShared(entry.task, rest)
+            } catch let failure as DecodingFailure {
+                let state = entry.state.map(\.description) ?? ""
+                throw CheckpointError(
+                    .damaged, "\(entry.task.id): the state of epoch \(state) does not decode: \(failure)")
+            }
         }
     }
 

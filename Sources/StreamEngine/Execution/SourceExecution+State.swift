@@ -54,24 +54,55 @@ extension SourceExecution {
     /// Applies a partition's blocks to a task that has processed nothing. A query the checkpoint does not know starts
     /// empty.
     func restore(_ task: PartitionTask, _ blocks: [StateBlock]) throws {
+        try restoreShared(task, try restoreOwn(task, blocks))
+    }
+
+    /// What is left to read of a partition's blocks: what belongs to the coordinator.
+    enum RestoredBlock {
+        /// What waits of a query's windows, behind the windows themselves.
+        case pending(place: Int, ByteReader)
+        case detectors(StateBlock)
+    }
+
+    /// The part that belongs to the task alone: different tasks may be restored on different threads.
+    func restoreOwn(_ task: PartitionTask, _ blocks: [StateBlock]) throws(DecodingFailure) -> [RestoredBlock] {
+        var rest: [RestoredBlock] = []
         for block in blocks {
             var reader = ByteReader(block.bytes)
             switch block.id {
-            case .task(task.id): try task.decodeState(from: &reader)
+            case .task(task.id):
+                try task.decodeState(from: &reader)
+                guard reader.isAtEnd else { throw DecodingFailure("\(reader.remaining) bytes too many") }
             case .windows(let query, task.id):
                 guard let place = emitters.firstIndex(where: { $0.emitter.plan.name == query }) else { continue }
                 try task.operators[place].decodeState(from: &reader)
+                rest.append(.pending(place: place, reader))
+            case .detectors(_, task.id): rest.append(.detectors(block))
+            default: continue
+            }
+        }
+        task.finishDecodingState()
+        return rest
+    }
+
+    /// The part that belongs to the coordinator.
+    func restoreShared(_ task: PartitionTask, _ rest: [RestoredBlock]) throws {
+        for block in rest {
+            var reader: ByteReader
+            switch block {
+            case .pending(let place, let behind):
+                reader = behind
                 try emitters[place].emitter.decodePending(task.id, from: &reader)
-            case .detectors(let query, task.id):
-                guard let emitter = emitters.first(where: { $0.emitter.plan.name == query })?.emitter,
+            case .detectors(let block):
+                guard case .detectors(let query, _) = block.id,
+                    let emitter = emitters.first(where: { $0.emitter.plan.name == query })?.emitter,
                     let anomalies = emitter.anomalies
                 else { continue }
+                reader = ByteReader(block.bytes)
                 try anomalies.decodeState(of: .partition(task.id), from: &reader, nowMs: emitter.wallMs())
-            default: continue
             }
             guard reader.isAtEnd else { throw DecodingFailure("\(reader.remaining) bytes too many") }
         }
-        task.finishDecodingState()
         savedFrozen[task.id] = task.operators.map(\.frozenThrough)
     }
 
