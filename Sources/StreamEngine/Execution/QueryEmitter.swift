@@ -148,6 +148,15 @@ final class QueryEmitter {
         forgetOldKeys()
     }
 
+    /// Update mode of a partition-local query: a trigger has shown the last rows of what partitions froze.
+    func leaveFrozen() {
+        for window in pending.keys.sorted() {
+            _ = takePending(window)
+            if window > emittedThrough ?? .min { emittedThrough = window }
+        }
+        forgetOldKeys()
+    }
+
     private func takePending(_ window: Int64) -> [Contribution]? {
         guard let contributions = pending.removeValue(forKey: window) else { return nil }
         for contribution in contributions where contribution.isSaved {

@@ -22,7 +22,7 @@ final class SourceExecution {
     private var parkedAtMs: [PartitionID: Int64] = [:]
     /// The newest frozen window of each query as checkpoints have it, by partition.
     var savedFrozen: [PartitionID: [Int64?]] = [:]
-    /// A live run: windows of partition-local queries in append mode go out by their own partition's watermark.
+    /// A live run: windows of partition-local queries go out by their own partition's watermark.
     var emitsLocally = false
     /// A replay that leaves a checkpoint: an ended partition goes on in the run that follows, so it counts as it stands.
     var waitsForEnded = false
@@ -81,7 +81,7 @@ final class SourceExecution {
     var everyTask: [PartitionTask] { tasks + parked }
 
     /// Whether a query's windows go out partition by partition.
-    func isLocal(_ plan: QueryPlan) -> Bool { emitsLocally && plan.isPartitionLocal && plan.outputMode == .append }
+    func isLocal(_ plan: QueryPlan) -> Bool { emitsLocally && plan.isPartitionLocal && !plan.neverCloses }
 
     private func operators(_ place: Int) -> [(id: PartitionID, windows: any WindowOperator)] {
         tasks.map { ($0.id, $0.operators[place]) }
@@ -162,6 +162,7 @@ final class SourceExecution {
     /// Emits what the watermark has closed, and with `trigger` the rows of update and complete mode. `body` is given the
     /// query's place in the job.
     func emit(trigger: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
+        if trigger { try emitLocalTrigger(body) }
         for (place, entry) in emitters.enumerated() where !isLocal(entry.emitter.plan) {
             let emitter = entry.emitter
             let plan = emitter.plan
@@ -181,7 +182,20 @@ final class SourceExecution {
     func emitLocal(_ body: (Int, RowBatch) throws -> Void) throws {
         for (place, entry) in emitters.enumerated() where isLocal(entry.emitter.plan) {
             try entry.emitter.collect(operators(place))
+            // In update mode windows stay until a trigger has shown their last rows.
+            guard entry.emitter.plan.outputMode == .append else { continue }
             try entry.emitter.emitFrozen { try body(entry.index, $0) }
+        }
+    }
+
+    /// Partition-local queries in update mode: what changed since the last trigger. What a partition has frozen is final,
+    /// whatever the others do.
+    private func emitLocalTrigger(_ body: (Int, RowBatch) throws -> Void) throws {
+        for (place, entry) in emitters.enumerated() where isLocal(entry.emitter.plan) {
+            guard entry.emitter.plan.outputMode == .update else { continue }
+            try entry.emitter.collect(operators(place))
+            try entry.emitter.emitTrigger(operators(place)) { try body(entry.index, $0) }
+            entry.emitter.leaveFrozen()
         }
     }
 
