@@ -50,6 +50,8 @@ public final class JSONLSink: Sink {
     private var epochStart = PartsMark(count: 0, last: nil)
     private var lastCommitNs: Int64
     private var lastPublished: EpochToken?
+    /// Another process wrote here since this one's document began.
+    private var followsOthers = false
     private var committedFiles: Int
     private var committedBytes: Int64
 
@@ -244,6 +246,27 @@ public final class JSONLSink: Sink {
         } catch {
             throw SinkError("\(description): \(error)")
         }
+        // Its keys are written here from now on: behind what that process wrote, so that readers see each key's rows in
+        // order.
+        followsOthers = followsOthers || epoch.incarnation != lastPublished?.incarnation
+        try wrapped { () throws(IOFailure) in try followOthers() }
+    }
+
+    /// Begins a new document and new files where another process wrote before, unless an epoch is half done.
+    private func followOthers() throws(IOFailure) {
+        guard followsOthers, buffer.rows == 0, gathered.rows == 0, !manifest.hasPrepared,
+            parts.allSatisfy({ $0.committed == $0.mark })
+        else { return }
+        try finishDocument { () throws(IOFailure) in try manifest.beginDocumentBehindAll() }
+        followsOthers = false
+    }
+
+    /// The document has its files; the next ones go to another, so the present file is full too.
+    private func finishDocument(_ begin: () throws(IOFailure) -> Void) throws(IOFailure) {
+        for part in parts { try part.putAside() }
+        parts.removeAll()
+        try begin()
+        epochStart = PartsMark(count: 0, last: nil)
     }
 
     /// Ends the present epoch: its lines join the gathered ones.
@@ -288,11 +311,9 @@ public final class JSONLSink: Sink {
         }
         if parts.count > 1 { parts.removeFirst(parts.count - 1) }
         if manifest.documentEntries.count >= ManifestDocument.entriesMax {
-            // The document has its files; the next ones go to another, so the present file is full too.
-            for part in parts { try part.putAside() }
-            parts.removeAll()
-            manifest.beginDocument()
+            try finishDocument { manifest.beginDocument() }
         }
+        try followOthers()
         epochStart = PartsMark(count: parts.count, last: parts.last?.mark)
         lastCommitNs = clock.monotonicNs()
     }

@@ -72,6 +72,12 @@ final class ManifestWriter {
     /// Begins a new document: the next commit must not touch files of the present one.
     func beginDocument() { published = nil }
 
+    /// Begins a new document behind all that are there now: what is written from here on follows what others wrote.
+    func beginDocumentBehindAll() throws(IOFailure) {
+        published = nil
+        sequence = max(sequence, try files.list(root).compactMap(ManifestName.sequence(of:)).max() ?? 0)
+    }
+
     /// Writes the document that an epoch's commit will publish: what is published, with these files added or grown, and
     /// each merged file in place of those it was made of.
     func prepare(
