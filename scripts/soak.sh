@@ -3,6 +3,8 @@
 #
 #   scripts/soak.sh PART [COUNT]      one part; without PART, the parts
 #
+#   exactly-once [200]     a job killed so often, at every step and at random, its output against an undisturbed run
+#                          (SEED=N repeats; scripts/verify/crash has more flags)
 #   broker-model [1000]    random histories of producers, transactions, offsets and crashes against a model
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,6 +27,11 @@ tests() {
 
 case $part in
 -h | --help) usage ;;
+exactly-once)
+    scripts/install-deps.sh --tests
+    swift build --product stream-job < /dev/null 2>&1 | tail -n 1
+    .venv/bin/python scripts/verify/crash .build/debug/stream-job --kills "${count:-200}" ${SEED:+--seed "$SEED"}
+    ;;
 broker-model) BROKER_MODEL_RUNS=${count:-1000} tests ModelTests ;;
 *) fail "no part $part" ;;
 esac

@@ -84,7 +84,10 @@ def main():
     for name in names:
         if name in TROUBLES:
             started = time.monotonic()
-            problems = TROUBLES[name](arguments.program, directory / name, arguments.seed)
+            try:
+                problems = TROUBLES[name](arguments.program, directory / name, arguments.seed)
+            except Exception as error:  # Whatever it is, the other rounds go on.
+                problems = [f"{type(error).__name__}: {error}"]
             print(f"{name}: {'ok' if not problems else 'FAILED'}: {time.monotonic() - started:.0f} s", flush=True)
             for problem in problems:
                 print(f"  {problem}")

@@ -113,7 +113,7 @@ def members(world, kills, most=3):
             if process.wait(20) is None:
                 world.unexpected.append(f"{process.log}: does not stop on SIGTERM in 20 s")
                 world.kill(process)
-            elif process.popen.returncode not in (143, -signal.SIGKILL):
+            elif process.popen.returncode not in (143, -signal.SIGTERM, -signal.SIGKILL):
                 world.note_end(process)
         time.sleep(world.chance.uniform(0, 1.0))
     for process, _ in running:
@@ -190,19 +190,25 @@ def broker_misbehaves(world, kills, instance="a"):
                     world.unexpected[-1:] = [f"{text} (after faults {faults[-6:]})" for text in world.unexpected[-1:]]
             process = world.start(instance)
             wait_until_reading(process, 20)
-        for _ in range(world.chance.randint(1, 4)):
-            faults.append(broker_faults(world.chance))
+        planned = [broker_faults(world.chance) for _ in range(world.chance.randint(1, 4))]
+        # Errors that end a producer are for the job, not for the one that feeds it.
+        is_for_producers = any(fault.startswith(("error Produce", "error InitProducerId")) for fault in planned)
+        if is_for_producers:
+            world.feeder.idle.acquire()
+            world.feeder.producer.flush(20)
+        for fault in planned:
+            faults.append(fault)
             with open(world.directory / "faults.log", "a") as log:
-                log.write(f"{time.strftime('%H:%M:%S', time.gmtime())} {faults[-1]}\n")
-            world.cluster.fault(faults[-1])
+                log.write(f"{time.strftime('%H:%M:%S', time.gmtime())} {fault}\n")
+            world.cluster.fault(fault)
             process.wait(world.chance.uniform(0.05, 0.8))
         if world.chance.random() < 0.6:
             world.kill(process)
             process = None
             done += 1
-        world.feeder.idle.acquire()
         world.cluster.fault("clear")
-        world.feeder.idle.release()
+        if is_for_producers:
+            world.feeder.idle.release()
     if process is not None:
         process.wait(1)
         world.kill(process)
@@ -242,12 +248,14 @@ def newest_epoch_lost(world, kills, instance="a"):
         if took is None:
             if process.is_running:
                 world.unexpected.append(f"{process.log}: no progress in 20 s")
-        process.wait(world.chance.uniform(0, 0.7))
+        process.wait(world.chance.uniform(0.7, 2))
         world.kill(process)
         files = [f for f in (world.work / "checkpoint" / "epochs").glob("*/*") if f.is_file()]
         files.sort(key=lambda f: f.stat().st_mtime_ns)
-        for file in files[-world.chance.randint(1, 2):]:
+        # The oldest ones stay: without any state there is nothing to fall back on.
+        for file in files[4:][-world.chance.randint(1, 2):]:
             file.unlink()
+            world.reached.append(file.name)
 
 
 class Round:

@@ -1,6 +1,7 @@
 """Troubles that last: the job goes on or stops with the reason (SEMANTICS §5-6), and never loops."""
 import json
 import random
+import signal
 import time
 
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
@@ -67,8 +68,8 @@ def configure(world, topic, **config):
     entries = [ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
                for name, value in config.items()]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    for future in AdminClient({"bootstrap.servers": world.cluster.address}).incremental_alter_configs(
-            [resource]).values():
+    admin = AdminClient({"bootstrap.servers": world.cluster.address})
+    for future in admin.incremental_alter_configs([resource]).values():
         future.result(20)
 
 
@@ -87,8 +88,14 @@ def refused(api, code, needles):
         world.feeder.raise_to(0.3)
         process = world.start("a")
         world.wait_for_progress(world.offsets(), process, 20)
+        # The refusal is for the job, not for the one that feeds it.
+        process.signal(signal.SIGSTOP)
         world.feeder.raise_to(0.8)
+        while world.feeder.next[0] < world.feeder.limit:
+            time.sleep(0.02)
+        assert world.feeder.producer.flush(20) == 0
         world.cluster.fault(f"error {api} {code} 1000000")
+        process.signal(signal.SIGCONT)
         code_ = process.wait(60)
         problems = []
         if code_ is None:

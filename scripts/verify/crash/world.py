@@ -83,10 +83,12 @@ class World:
         self.feeder.start()
         self.starts, self.kills, self.reached = 0, 0, []
         self.delays, self.unexpected = [], []
+        self.had_members = False
 
     def start(self, instance=None, options=None, environment=None, arguments=()):
         """Starts a member; static where it has an instance."""
         self.starts += 1
+        self.had_members = self.had_members or instance != "a"
         job = self.directory / f"job-{instance or 'dynamic'}.yaml"
         job.write_text(json.dumps(self.shape.job(self.cluster.address, instance, self.session_ms, options)))
         words = [self.program, "run", job, "--summary", "json", *arguments]
@@ -111,7 +113,8 @@ class World:
             self.unexpected.append(f"{process.log}: exit {code}: {last[0][:400]}")
 
     def offsets(self):
-        return self.cluster.committed(GROUP, TOPIC, self.workload.partitions)
+        return {p: offset for p, (offset, _) in
+                self.cluster.committed(GROUP, TOPIC, self.workload.partitions).items()}
 
     def wait_for_progress(self, before, process, timeout, partitions=None):
         """Seconds until the group's offset of one of the partitions moves beyond `before`; None when it does not."""
@@ -130,6 +133,9 @@ class World:
         self.feeder.running.set()
         self.feeder.finish()
         problems = []
+        if self.had_members:
+            # What is there for this member is what the group gives it: others that were killed must be forgotten first.
+            time.sleep(self.session_ms / 1000 + 1)
         for _ in range(4):
             process = self.start(instance, arguments=["--available-now", *arguments])
             code = process.wait(120)
