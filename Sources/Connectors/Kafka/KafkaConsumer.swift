@@ -319,25 +319,11 @@ public final class KafkaConsumer: LiveSource {
     /// Commits offsets and waits for the answer, at most `timeoutMs`.
     func commit(_ offsets: [PartitionID: CommittedOffset], timeoutMs: Int) throws(SourceError) {
         guard !offsets.isEmpty else { return }
-        let what = "committing offsets of group \(group.id)"
         let list = KafkaPartitionList(capacity: offsets.count)
         for (id, committed) in offsets {
             list.add(id.topic, id.partition, offset: committed.offset, metadata: committed.metadata)
         }
-        guard let answers = rd_kafka_queue_new(client.handle) else { throw SourceError(.fatal, "\(what): no queue") }
-        defer { rd_kafka_queue_destroy(answers) }
-        let asked = list.lend { rd_kafka_commit_queue(client.handle, $0, answers, nil, nil) }
-        guard asked == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaErrors.error(asked, what) }
-        guard let event = rd_kafka_queue_poll(answers, Int32(clamping: timeoutMs)) else {
-            throw SourceError(.timedOut, "\(what): no answer in \(timeoutMs) ms; check `brokers` and the network")
-        }
-        defer { rd_kafka_event_destroy(event) }
-        let entries = rd_kafka_event_topic_partition_list(event).map { KafkaPartitionList.entries(of: $0) } ?? []
-        for entry in entries where entry.error != RD_KAFKA_RESP_ERR_NO_ERROR {
-            throw KafkaErrors.error(entry.error, "\(what): \(entry.topic)/\(entry.partition)@\(entry.offset)")
-        }
-        let code = rd_kafka_event_error(event)
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaErrors.error(code, what) }
+        try KafkaGroupCommit.commit(list, of: group.id, handle: client.handle, timeoutMs: timeoutMs)
     }
 
     /// This member's id in the group, once it has joined.

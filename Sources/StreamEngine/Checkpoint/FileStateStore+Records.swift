@@ -67,7 +67,8 @@ extension FileStateStore {
         }
     }
 
-    private func isWhole(_ record: EpochRecord, _ partitions: Set<PartitionID>) throws(CheckpointError) -> Bool {
+    /// Whether all state that a record names for these partitions, and for all, can be read.
+    func isWhole(_ record: EpochRecord, _ partitions: Set<PartitionID>) throws(CheckpointError) -> Bool {
         do throws(CheckpointError) {
             for known in record.partitions where partitions.contains(known.partition) {
                 _ = try load(known.partition, at: known.state, isTakeover: false)

@@ -13,6 +13,8 @@ public final class MembershipLocks {
         public var aloneBecause: String?
         /// Wait where another member is in the way, instead of refusing.
         public var standby: Bool
+        /// Whether the one who asks could have asked to wait.
+        public var canStandBy = true
 
         /// What a member needs.
         public init(checkpoint: String, staticID: String?, aloneBecause: String?, standby: Bool) {
@@ -70,7 +72,9 @@ public final class MembershipLocks {
                 // Whoever only looks at a lock holds it for a moment.
                 refusals += 1
                 guard refusals >= 3 else { break }
-                guard request.standby else { throw JobFailure("\(reason), or start with --standby to wait for it") }
+                guard request.standby else {
+                    throw JobFailure(request.canStandBy ? "\(reason), or start with --standby to wait for it" : reason)
+                }
                 if !hasSaid { log("standing by: \(reason)") }
                 hasSaid = true
             case .busy:
