@@ -1,6 +1,6 @@
 /// The epochs that a job can go back to for a time (`RewindPlan`), the best first.
 struct RewindChoice {
-    /// Those known to have taken effect.
+    /// Those known to have taken effect, or as good as that.
     private(set) var decided: Set<EpochToken> = []
     /// The earliest time that a kept epoch is at, ms.
     private(set) var reachMs: Int64?
@@ -10,12 +10,15 @@ struct RewindChoice {
     init(_ inventory: CheckpointInventory, _ toMs: Int64, _ facts: [PartitionID: RewindPlan.Facts]) {
         self.facts = facts
         decided = Set(facts.values.compactMap { $0.token?.epoch })
+        var counts: [String: Int] = [:]
+        for epoch in inventory.epochs { counts[epoch.token.incarnation, default: 0] += 1 }
         for epoch in inventory.epochs {
-            if epoch.isDecided { decided.insert(epoch.token) }
             guard let record = epoch.record else { continue }
-            // An epoch in doubt counts only where no offset tells, and after all others.
-            guard decided.contains(epoch.token) || record.partitions.allSatisfy({ facts[$0.partition]?.token == nil })
-            else { continue }
+            // The files never tell of a process's last epoch. Up to offsets that this job has committed its state is right
+            // all the same: it is made of the records before it, and their rows were written. One of several is still not
+            // preferred to the one before; the only one of a short run is.
+            let isCovered = record.partitions.allSatisfy { facts[$0.partition]?.token != nil }
+            if epoch.isDecided || isCovered && counts[epoch.token.incarnation] == 1 { decided.insert(epoch.token) }
             if let watermarkMs = record.partitions.compactMap(\.watermarkMs).max() {
                 reachMs = min(reachMs ?? .max, watermarkMs)
             }

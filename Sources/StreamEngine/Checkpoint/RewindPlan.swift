@@ -103,7 +103,7 @@ public struct RewindPlan: Sendable {
             guard fact.committed != nil || known.contains(id) else { continue }
             let newest = inventory.records(of: id, includesUndecided: true).last?.offset(of: id)
             var position = Self.position(id, fact, chosen[id], newest, token)
-            position.isInDoubt = position.epoch.map { !choice.decided.contains($0) } ?? false
+            position.isInDoubt = fact.token == nil && position.epoch.map { !choice.decided.contains($0) } ?? false
             positions.append(position)
         }
         newerFiles = newer(inventory, kept: Set(chosen.values.map(\.token)))

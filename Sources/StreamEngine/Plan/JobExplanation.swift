@@ -171,9 +171,8 @@ public struct JobExplanation {
         guard factory.needsKafka else { return text }
         let own = sink.options.declares("delivery") ? sink.options.text("delivery").flatMap(Delivery.init) : nil
         switch own ?? job.definition.delivery {
-        case .exactlyOnce: return "\(text) (at least once until checkpoints come)"
         case .atLeastOnce: return "\(text) (at least once)"
-        case .none: return text
+        case .exactlyOnce, .none: return text
         }
     }
 
