@@ -104,6 +104,27 @@ import Testing
         }
     }
 
+    @Test func offsetsThatAreGoneAreTakenFromTheState() async throws {
+        try await LiveBroker.with(Self.topics) { live in
+            let scratch = try Scratch()
+            let job = try Self.write(scratch, live.brokers)
+            try Self.feed(live, [1, 5, 11])
+            let first = try Self.run(job, live, scratch)
+            try Self.feed(live, [15, 21])
+            // To the job a group without offsets is one whose offsets expired.
+            let refused = try BuiltProgram.run(["run", job, "--available-now", "--group", "other"], in: scratch)
+            #expect(refused.code == 1 && refused.errors.contains("checkpoint reset-offsets"), "\(refused.errors)")
+            let done = try Self.reset(job, ["--group", "other", "--to", Self.time(11), "--yes"], scratch)
+            #expect(done.code == 0, "\(done.errors)")
+            #expect(done.output.contains("metrics/1   offset none -> 3   epoch "), "\(done.output)")
+            #expect(done.output.contains("do not tell whether that epoch took effect"), "\(done.output)")
+            let result = try BuiltProgram.run(["run", job, "--available-now", "--group", "other"], in: scratch)
+            #expect(result.code == 0, "\(result.errors)")
+            let rows = try live.read("rows").flatMap { $0 }
+            #expect(rows.dropFirst(first.count).map(\.brief).sorted() == ["00:00:10 a 2", "00:00:10 b 2"])
+        }
+    }
+
     @Test func aRunningMemberIsNeverDisturbed() async throws {
         try await LiveBroker.with(Self.topics) { live in
             let scratch = try Scratch()
