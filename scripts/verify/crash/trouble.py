@@ -176,7 +176,7 @@ TROUBLES = {
     "partitions-refused": compared(refused("AddPartitionsToTxn", "TOPIC_AUTHORIZATION_FAILED", []), LOCAL),
     "group-refused": compared(refused("AddOffsetsToTxn", "GROUP_AUTHORIZATION_FAILED", ["group"]), ALONE),
     "transactions-refused": compared(
-        refused("EndTxn", "TRANSACTIONAL_ID_AUTHORIZATION_FAILED", ["transactional"]), ALONE),
+        refused("EndTxn", "TRANSACTIONAL_ID_AUTHORIZATION_FAILED", ["Transactional Id"]), ALONE),
     "topic-deleted": topic_deleted,
     "rubbish": rubbish(LOCAL),
     "rubbish-alone": rubbish(ALONE),
