@@ -34,9 +34,11 @@ enum BuiltProgram {
         try start(path, arguments, in: scratch).result()
     }
 
-    /// Starts a program; a bare name is looked up in PATH. It works in `scratch`; its output goes to
-    /// files, so that it never waits for us.
-    static func start(_ program: String, _ arguments: [String], in scratch: Scratch) throws -> RunningProgram {
+    /// Starts a program; a bare name is looked up in PATH. It works in `scratch`, with variables such as `NAME=value`
+    /// beside those of this process; its output goes to files, so that it never waits for us.
+    static func start(
+        _ program: String, _ arguments: [String], environment: [String] = [], in scratch: Scratch
+    ) throws -> RunningProgram {
         let running = RunningProgram(scratch)
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -46,7 +48,7 @@ enum BuiltProgram {
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, running.outputPath, flags, 0o600)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, running.errorsPath, flags, 0o600)
         var words: [UnsafeMutablePointer<CChar>?] =
-            (["env", "-C", scratch.path, program] + arguments).map { strdup($0) }
+            (["env", "-C", scratch.path] + environment + [program] + arguments).map { strdup($0) }
         words.append(nil)
         defer { words.forEach { free($0) } }
         let code = posix_spawnp(&running.pid, "env", &actions, nil, words, environ)
@@ -63,6 +65,8 @@ final class RunningProgram {
 
     /// Holds the directory, also where the caller does not.
     private let scratch: Scratch
+    /// What `waitpid` said, once it has ended.
+    private var status: Int32?
 
     fileprivate init(_ scratch: Scratch) {
         self.scratch = scratch
@@ -72,14 +76,28 @@ final class RunningProgram {
 
     /// Waits for its end.
     func result() throws -> ProgramResult {
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0 {
+        _ = try wait(0)
+        return ProgramResult(code: try code() ?? 0, output: try text(outputPath), errors: try text(errorsPath))
+    }
+
+    /// The exit code, 128 + the signal that ended it; nil while it runs.
+    func code() throws -> Int32? {
+        guard let status = try status ?? wait(WNOHANG) else { return nil }
+        let signal = status & 0x7f
+        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+    }
+
+    private func wait(_ options: Int32) throws -> Int32? {
+        if let status { return status }
+        var found: Int32 = 0
+        while true {
+            let ended = waitpid(pid, &found, options)
+            if ended == pid { break }
+            if ended == 0 { return nil }
             guard errno == EINTR else { throw IOFailure(.read, path: "process \(pid)", code: errno) }
         }
-        let signal = status & 0x7f
-        return ProgramResult(
-            code: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: try text(outputPath),
-            errors: try text(errorsPath))
+        status = found
+        return found
     }
 
     /// What it wrote to stdout so far.
@@ -88,8 +106,10 @@ final class RunningProgram {
     /// What it wrote to stderr so far.
     func errors() throws -> String { try text(errorsPath) }
 
-    /// Sends it a signal.
-    func signal(_ signal: Int32) { kill(pid, signal) }
+    /// Sends it a signal, unless it is known to have ended.
+    func signal(_ signal: Int32) {
+        if status == nil { kill(pid, signal) }
+    }
 
     private func text(_ path: String) throws -> String {
         String(decoding: try PosixFileSystem().readAll(path, limit: .max), as: UTF8.self)

@@ -1,7 +1,7 @@
 import FoundationEssentials
 
 /// A JSON value as a decoder that is not ours reads it.
-enum JSON: Decodable, Equatable {
+enum JSON: Decodable, Equatable, Sendable {
     case null
     case boolean(Bool)
     case number(Double)

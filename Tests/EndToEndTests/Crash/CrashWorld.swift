@@ -1,0 +1,214 @@
+import Connectors
+import Glibc
+import Platform
+import StreamEngine
+import Testing
+
+/// A broker process, a job in a directory of its own whose processes come and go, and input fed little by little.
+final class CrashWorld {
+    let job: CrashJob
+    let scratch: Scratch
+    private let workload: CrashWorkload
+    private let data: Scratch
+    private let producer: KafkaProducer
+    private let port: String
+    private let topics: String
+    private var broker: RunningProgram
+    private var next = 0
+    private let clock = SystemClock()
+    /// Members that ended by SIGKILL.
+    private(set) var kills = 0
+    /// Members that ever started.
+    private var starts: Set<String> = []
+    /// What every start said, for a test that fails.
+    private var logs: [(name: String, program: RunningProgram)] = []
+
+    var brokers: String { "127.0.0.1:\(port)" }
+
+    init(_ job: CrashJob, _ workload: CrashWorkload, brokerOptions: [String] = []) throws {
+        self.job = job
+        self.workload = workload
+        scratch = try Scratch()
+        data = try Scratch()
+        topics =
+            (["\(CrashWorkload.topic):\(workload.messages.count)"] + job.topics.map { "\($0.name):\($0.partitions)" })
+            .joined(separator: ",")
+        let options = ["--topics", topics, "--config", "group.min.session.timeout.ms=200"] + brokerOptions
+        let started = try Self.startBroker("0", options, data)
+        (broker, port, self.brokerOptions) = (started.program, started.port, options)
+        producer = try KafkaProducer(KafkaConnection(brokers: "127.0.0.1:\(started.port)")) { _ in }
+    }
+
+    private let brokerOptions: [String]
+
+    deinit {
+        producer.close()
+        broker.signal(SIGKILL)
+        _ = try? broker.result()
+    }
+
+    private static func startBroker(
+        _ port: String, _ options: [String], _ data: Scratch
+    ) throws -> (program: RunningProgram, port: String) {
+        let arguments = ["broker", "--listen", "127.0.0.1:\(port)", "--data", data.file("data"), "--no-auto-create"]
+        let program = try BuiltProgram.start(BuiltProgram.path, arguments + options, in: data)
+        let found = try waitFor("the broker listens", state: { (try? program.errors()) ?? "" }) { () -> String? in
+            let lines = try program.output().split(separator: "\n", omittingEmptySubsequences: false)
+            guard lines.count > 1, lines[0].hasPrefix("listening on ") else { return nil }
+            return lines[0].split(separator: ":").last.map(String.init)
+        }
+        return (program, found)
+    }
+
+    /// Kills the broker and starts it again on its data.
+    func restartBroker() throws {
+        broker.signal(SIGKILL)
+        _ = try broker.result()
+        broker = try Self.startBroker(port, brokerOptions, data).program
+    }
+
+    /// Sends each partition's next messages.
+    func feed(_ count: Int) throws {
+        let end = min(next + count, (workload.messages.first ?? []).count)
+        for index in next..<end {
+            for (partition, messages) in workload.messages.enumerated() {
+                try Array(messages[index].utf8).withUnsafeBytes {
+                    try producer.send(topic: CrashWorkload.topic, value: $0, partition: Int32(partition))
+                }
+            }
+        }
+        next = end
+        try producer.flush(timeoutMs: 20_000)
+    }
+
+    /// Starts a member; static where it has an instance.
+    func start(_ instance: String?, environment: [String] = [], arguments: [String] = []) throws -> RunningProgram {
+        let name = instance ?? "dynamic"
+        starts.insert(name)
+        let file = try scratch.write(job.text(brokers: brokers, instance: instance), to: "job-\(name).yaml")
+        let program = try BuiltProgram.start(
+            BuiltProgram.path, ["run", file, "--summary", "json"] + arguments, environment: environment, in: scratch)
+        logs.append(("\(logs.count) \(name) \(environment.joined(separator: " "))", program))
+        return program
+    }
+
+    /// Feeds `messages` to each partition, a few at a time, until `isDone` or the time is over; gives whether it was done.
+    @discardableResult
+    func feed(_ messages: Int, forMs: Int64, until isDone: () throws -> Bool = { false }) throws -> Bool {
+        let last = next + messages
+        let deadlineNs = clock.monotonicNs() + forMs * 1_000_000
+        while clock.monotonicNs() < deadlineNs {
+            if try isDone() { return true }
+            if next < last { try feed(2) }
+            clock.sleep(ms: 20)
+        }
+        return try isDone()
+    }
+
+    /// Kills a member with SIGKILL. One that ended otherwise has failed.
+    func kill(_ program: RunningProgram) throws {
+        program.signal(SIGKILL)
+        let result = try program.result()
+        guard result.code == 128 + SIGKILL else {
+            throw NotReached(description: "a member ended by itself, exit code \(result.code): \(result.errors)")
+        }
+        kills += 1
+    }
+
+    /// Waits until a member reads.
+    func waitUntilReading(_ program: RunningProgram) throws {
+        try waitFor("a member has partitions", state: { self.words }) {
+            if let code = try program.code() {
+                throw NotReached(description: "a member ended with \(code): \(try program.errors())")
+            }
+            return try program.errors().contains("reading \(CrashWorkload.topic)/") ? () : nil
+        }
+    }
+
+    /// Whether a process was stopped by SIGSTOP.
+    func isStopped(_ program: RunningProgram) throws -> Bool {
+        let text = String(
+            decoding: try PosixFileSystem().readAll("/proc/\(program.pid)/stat", limit: 4096), as: UTF8.self)
+        return text.split(separator: ")").last?.split(separator: " ").first == "T"
+    }
+
+    /// What the last starts said.
+    var words: String {
+        logs.suffix(4).map { "--- \($0.name)\n" + (((try? $0.program.errors()) ?? "").suffix(1500)) }
+            .joined(separator: "\n")
+    }
+
+    /// Feeds the rest, lets the job read to its end, and gives its output and summary.
+    func finish(_ instance: String?) throws -> (output: CrashOutput, summary: JSON) {
+        try feed(workload.messages.reduce(0) { max($0, $1.count) })
+        // What is there for a member is what the group gives it: others that were killed must be forgotten first.
+        if starts.count > 1 { clock.sleep(ms: 3000) }
+        let result = try start(instance, arguments: ["--available-now"]).result()
+        guard result.code == 0 else {
+            throw NotReached(description: "the last run ends with \(result.code): \(result.errors)\n\(words)")
+        }
+        guard let line = result.output.split(separator: "\n").last else {
+            throw NotReached(description: "no summary: \(result.errors)")
+        }
+        return (try CrashOutput(job, brokers: brokers, directory: scratch.path), try JSON(line))
+    }
+
+    /// As `finish`, and compares with an undisturbed run.
+    func finish(_ instance: String?, equals expected: CrashExpectation) throws {
+        var (output, summary) = try finish(instance)
+        // A transaction that a killed member left open ends after 10 s at the latest; until then readers stop before it.
+        let deadlineNs = clock.monotonicNs() + 15_000_000_000
+        while output != expected.output, clock.monotonicNs() < deadlineNs {
+            clock.sleep(ms: 500)
+            output = try CrashOutput(job, brokers: brokers, directory: scratch.path)
+        }
+        let differences = output.differences(from: expected.output)
+        try require(differences.isEmpty, differences.joined(separator: "\n") + "\n" + words)
+        for part in ["queries", "partitions"] {
+            let (found, wanted) = (
+                CrashExpectation.ledger(summary[part]), CrashExpectation.ledger(expected.summary[part])
+            )
+            try require(found == wanted, "\(part): \(found), expected \(wanted)")
+        }
+        let verified = try BuiltProgram.run(["checkpoint", "verify", scratch.file("checkpoint")], in: scratch)
+        try require(verified.code == 0, "\(verified.output)\(verified.errors)")
+    }
+}
+
+/// Fails the test that waits for this thread: an expectation of a thread of its own would belong to no test.
+func require(_ condition: Bool, _ words: @autoclosure () -> String) throws {
+    guard condition else { throw NotReached(description: words()) }
+}
+
+/// What an undisturbed run puts out.
+struct CrashExpectation: Sendable {
+    let output: CrashOutput
+    let summary: JSON
+
+    init(_ job: CrashJob, _ workload: CrashWorkload) throws {
+        let world = try CrashWorld(job, workload)
+        (output, summary) = try world.finish("a")
+        // `run` and `replay` are one code path with two ways around it: their rows must be equal.
+        let replay = try Replay(
+            world.scratch.file("job-a.yaml"), inputs: [("metrics", try workload.write(in: world.scratch))],
+            options: ["--keep-open"], in: world.scratch)
+        for path in job.rowFiles {
+            let found = try CrashOutput.keyed(ManifestReader(directory: "\(replay.output)/\(path)"))
+            let differences = CrashOutput.differences(path, found, expected: output.places[path] ?? [:])
+            try require(differences.isEmpty, "replay against run: \(differences)")
+        }
+    }
+
+    /// The counts of a summary that restarts must not change.
+    static func ledger(_ part: JSON?) -> [String: [String: Double]] {
+        guard case .object(let members)? = part else { return [:] }
+        let names = [
+            "decoded", "filtered", "aggregated", "late", "partlyLate", "limitDrops", "records", "samples", "bad",
+            "future",
+            "staleMarkers",
+        ]
+        return members.mapValues { member in
+            Dictionary(names.compactMap { name in member[name]?.number.map { (name, $0) } }) { first, _ in first }
+        }
+    }
+}
