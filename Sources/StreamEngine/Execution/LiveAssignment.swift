@@ -92,6 +92,8 @@ extension JobExecution {
     /// and asks again.
     func startWaiting(_ source: any LiveSource, _ log: (String) -> Void) throws {
         guard !live.waiting.isEmpty, clock.monotonicNs() >= live.nextTryNs else { return }
+        // A transaction that begins with new partitions must not carry rows of an epoch that others are in.
+        if session != nil, hasNews, !(try finishEpochOrRecover(log)) { return }
         let ids = live.waiting
         do {
             if let session {

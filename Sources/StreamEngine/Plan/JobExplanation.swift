@@ -191,7 +191,8 @@ public struct JobExplanation {
             ExplanationNode(
                 "delivery",
                 deliveryText(definition.delivery)
-                    + "; bad records: \(definition.onBadRecord.rawValue); data loss: \(definition.onDataLoss.rawValue)"))
+                    + "; bad records: \(definition.onBadRecord.rawValue); data loss: \(definition.onDataLoss.rawValue)")
+        )
         if definition.onBadRecord == .deadLetter {
             let deadLetter = definition.deadLetter
             let place = deadLetter.sink.map { describe($0) } ?? "jsonl \(checkpoint.location)/dead-letter"
