@@ -70,6 +70,15 @@ import Testing
         }
     }
 
+    /// Kafka's bound: what is longer could not be told again in a version with 16-bit lengths.
+    @Test(arguments: [(32_767, false), (32_768, true)])
+    func aNameThatIsTooLongClosesTheConnection(_ length: Int, _ isClosed: Bool) throws {
+        let kit = try TestCluster()
+        let group = String(repeating: "g", count: length)
+        let pending = kit.send(DescribeGroupsRequest(groups: [group]), version: 5)
+        #expect(pending.isDisconnected == isClosed)
+    }
+
     @Test(arguments: ["a/b", "", ".", "..", "a b", "ü", String(repeating: "x", count: 250)])
     func topicNames(_ name: String) throws {
         let kit = try TestCluster()
