@@ -1,3 +1,4 @@
+import Platform
 import StreamEngine
 
 /// Cluster events as JSON: the native form of JOBS.md "Formats", and Kubernetes `Event` objects as they are.
@@ -48,6 +49,11 @@ struct EventJSONElement: JSONElement {
 
     init(maxLabels: Int) {
         self.maxLabels = maxLabels
+    }
+
+    func encodeState(to writer: inout ByteWriter) { repetitions.encode(to: &writer) }
+    mutating func decodeState(from reader: inout ByteReader) throws(DecodingFailure) {
+        try repetitions.decode(from: &reader)
     }
 
     mutating func begin(_ record: RawRecord) {

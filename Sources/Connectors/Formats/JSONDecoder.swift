@@ -1,3 +1,4 @@
+import Platform
 import StreamEngine
 
 /// A sample read by an element's fast path, not yet appended.
@@ -28,10 +29,17 @@ protocol JSONElement {
     mutating func accept(
         _ fields: Fields, place: Int, _ context: RecordContext, _ series: SeriesDictionary, _ batch: SampleBatch
     ) throws(DecodeFault)
+
+    /// Writes what later objects' meaning depends on, for a checkpoint.
+    func encodeState(to writer: inout ByteWriter)
+    /// Reads back what `encodeState` wrote.
+    mutating func decodeState(from reader: inout ByteReader) throws(DecodingFailure)
 }
 
 extension JSONElement {
     mutating func begin(_ record: RawRecord) {}
+    func encodeState(to writer: inout ByteWriter) {}
+    mutating func decodeState(from reader: inout ByteReader) throws(DecodingFailure) {}
 
     @inline(__always)
     mutating func decodeFast(
@@ -53,6 +61,9 @@ final class JSONDecoder<Element: JSONElement>: RecordDecoder {
         self.limits = limits
         self.element = element
     }
+
+    func encodeState(to writer: inout ByteWriter) { element.encodeState(to: &writer) }
+    func decodeState(from reader: inout ByteReader) throws(DecodingFailure) { try element.decodeState(from: &reader) }
 
     func decode(_ record: RawRecord, latestTimestampMs: Int64, series: SeriesDictionary, into batch: SampleBatch) {
         let context = RecordContext(record: record, latestTimestampMs: latestTimestampMs, limits: limits)

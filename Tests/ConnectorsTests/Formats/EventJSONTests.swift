@@ -1,4 +1,5 @@
 import Connectors
+import Platform
 import StreamEngine
 import Testing
 
@@ -112,6 +113,37 @@ import Testing
         #expect(decoded.messages.count == 5)
         // Our own events have no identity: two are two.
         #expect(try decode("{\"type\":\"T\"}\n{\"type\":\"T\"}", as: "event-json").samples.count == 2)
+    }
+
+    /// A decoder that goes on from another's state knows what that one has read.
+    @Test func repetitionsAreKeptInCheckpoints() throws {
+        func decode(_ decoder: any RecordDecoder, _ offset: Int64, _ count: Int) -> (samples: Int, bad: Int) {
+            let text =
+                #"{"involvedObject":{"kind":"Pod"},"metadata":{"uid":"a"},"count":\#(count),"lastTimestamp":1767225600}"#
+            let batch = SampleBatch()
+            Array(text.utf8).withUnsafeBufferPointer {
+                decoder.decode(
+                    RawRecord(bytes: $0, offset: offset, timestampMs: nil, linesAreRecords: false), latestTimestampMs: .max,
+                    series: SeriesDictionary(), into: batch)
+            }
+            return (batch.count, batch.bad.count)
+        }
+        let first = EventJSONFormat().makeDecoder(limits: DecodeLimits())
+        #expect(decode(first, 0, 1) == (1, 0))
+        var writer = ByteWriter()
+        first.encodeState(to: &writer)
+        let second = EventJSONFormat().makeDecoder(limits: DecodeLimits())
+        var reader = ByteReader(writer.bytes)
+        try second.decodeState(from: &reader)
+        #expect(reader.isAtEnd)
+        #expect(decode(second, 1, 1) == (0, 1))
+        #expect(decode(second, 2, 2) == (1, 0))
+        for length in 0..<writer.bytes.count {
+            var cut = ByteReader(Array(writer.bytes.prefix(length)))
+            #expect(throws: DecodingFailure.self) {
+                try EventJSONFormat().makeDecoder(limits: DecodeLimits()).decodeState(from: &cut)
+            }
+        }
     }
 
     /// A day of event time later an event is forgotten, whenever memory was last tidied.

@@ -117,9 +117,9 @@ final class RunningProgram {
 }
 
 /// A directory of its own for a test, removed at the end.
-final class Scratch {
+final class Scratch: Sendable {
     let path: String
-    private var count = 0
+    private let count = Monitor(0)
 
     init() throws {
         var template = Array("/tmp/stream-job-test-XXXXXX".utf8CString)
@@ -134,8 +134,11 @@ final class Scratch {
 
     /// A path that was not given out before.
     func fresh(_ name: String) -> String {
-        count += 1
-        return file("\(name).\(count)")
+        let number = count.withLock { count in
+            count += 1
+            return count
+        }
+        return file("\(name).\(number)")
     }
 
     /// Writes a file and gives its path.
