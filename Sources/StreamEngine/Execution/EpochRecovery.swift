@@ -1,0 +1,80 @@
+import Platform
+
+/// What a live run does about an epoch that was not decided, and about state that had to be fallen back on (SEMANTICS §5).
+extension JobExecution {
+    /// Whether output is suppressed: records are read again that an older state has not seen.
+    var isCatchingUp: Bool { !(session?.catchingUp.isEmpty ?? true) }
+
+    /// Ends the catching up of tasks that are where their committed offsets are.
+    func finishCatchingUp(_ log: (String) -> Void) throws {
+        guard let session, isCatchingUp else { return }
+        for task in sources.flatMap(\.tasks) {
+            guard let target = session.catchingUp[task.id] else { continue }
+            var isThere = task.nextOffset ?? 0 >= target
+            if case .caughtUp = task.outcome { isThere = true }
+            if task.hasReachedLimit { isThere = true }
+            guard isThere else { continue }
+            session.catchingUp[task.id] = nil
+            task.limitOffset = nil
+            task.nextOffset = max(target, task.nextOffset ?? target)
+        }
+        guard session.catchingUp.isEmpty else { return }
+        for source in sources {
+            source.advanceWatermark()
+            try source.emit(trigger: true) { _, _ in }
+            try source.emitLocal { _, _ in }
+            for entry in source.emitters { entry.emitter.anomalies?.discardRows() }
+            for task in source.tasks { for op in task.operators { _ = op.takeLate() } }
+        }
+        lastWork = TriggerWork()
+        // The next epoch writes a state that is whole again.
+        dirty = true
+        log("caught up with the committed offsets")
+    }
+
+    // MARK: Giving up an epoch
+
+    /// Returns every partition to its last decided state and offset.
+    func recover(_ failure: EpochFailure, _ log: (String) -> Void) throws {
+        guard let session else { return }
+        session.commitPoint.abort()
+        if session.lastAbort.reason != failure.description { session.lastAbort = (failure.description, 0) }
+        session.lastAbort.count += 1
+        let gaveUp = token
+        switch failure.kind {
+        case .aborted:
+            for sink in outputs.all { sink.discard(gaveUp) }
+            session.store.discarded(gaveUp)
+            session.undecided = nil
+        case .unknown:
+            for sink in outputs.all { sink.abandon(gaveUp) }
+        }
+        if !failure.isRetriable, session.lastAbort.count >= 2 {
+            throw JobFailure("\(failure) (twice in a row: the epoch would fail for ever)")
+        }
+        log("epoch \(gaveUp.number) was \(failure.kind == .aborted ? "given up" : "perhaps not committed"): \(failure)")
+        epoch += 1
+        dirty = false
+        lastWork = TriggerWork()
+        let ids = sources.flatMap(\.tasks).map(\.id)
+        dropLoaded(ids, session)
+        live.waiting += ids.filter { !live.waiting.contains($0) }
+        session.needsRenewal = session.needsRenewal || failure.needsRenewal
+        live.nextTryNs = clock.monotonicNs() + min(200_000_000 << min(session.lastAbort.count, 5), 5_000_000_000)
+        live.hasSaidRetry = false
+    }
+
+    /// Ends an epoch; where that fails, returns to the last decided one. False where it failed.
+    @discardableResult
+    func finishEpochOrRecover(_ log: (String) -> Void) throws -> Bool {
+        guard !isCatchingUp else { return false }
+        do {
+            try emit(trigger: true)
+            try commitEpoch()
+            return true
+        } catch let failure as EpochFailure {
+            try recover(failure, log)
+            return false
+        }
+    }
+}
