@@ -54,7 +54,9 @@ extension FileSystem {
     /// Writes a file that readers see whole or not at all, also after a crash: temporary name beside it, fsync, rename,
     /// fsync of the directory.
     public func writeAtomically(_ bytes: [UInt8], to path: String) throws(IOFailure) {
-        let temporary = FilePath.sibling(of: path, named: ".\(FilePath.name(of: path)).tmp")
+        // A name of its own: another process, perhaps on another machine, may be writing the same file at this moment.
+        let own = String(UInt32.random(in: 0 ... .max), radix: 16)
+        let temporary = FilePath.sibling(of: path, named: ".\(FilePath.name(of: path)).\(own).tmp")
         let file = try open(temporary, .replace)
         do throws(IOFailure) {
             try file.writeAll(bytes)
@@ -62,7 +64,7 @@ extension FileSystem {
             try file.close()
             try rename(temporary, to: path)
         } catch {
-            // The write's own failure is what matters; a left-over temporary file is replaced by the next write.
+            // The write's own failure is what matters; a left-over temporary file counts for nobody.
             _ = try? remove(temporary)
             throw error
         }
