@@ -48,7 +48,7 @@ public struct LiveRun {
         guard let locks = try takeLocks(job, location, standby: standby, stop) else { return nil }
         defer { locks.release() }
         onSlot?(locks.slot)
-        try takeOver(&directory)
+        try takeOver(&directory, locks)
         guard try reach() else { return nil }
 
         let incarnation = options.incarnation
@@ -128,10 +128,16 @@ public struct LiveRun {
     }
 
     /// The checkpoint goes on with this job, if its state means the same.
-    private func takeOver(_ directory: inout CheckpointDirectory) throws {
+    private func takeOver(_ directory: inout CheckpointDirectory, _ locks: MembershipLocks) throws {
         let present = JobIdentity(definition)
         let difference = JobDifference(checkpoint: directory.job, present: present)
         if let refusal = difference.refusal(job: definition.name, directory: directory.path) { throw refusal }
+        if !difference.items.isEmpty, let other = try locks.others().first {
+            let changes = difference.items.map(\.description).joined(separator: "; ")
+            throw JobFailure(
+                "\(other) runs with checkpoint \(directory.path) and another job than this one (\(changes)): members of a "
+                    + "group run one job. Stop it first, then start all members with the new job")
+        }
         for item in difference.items { log("changed since the checkpoint: \(item)") }
         for query in difference.newQueries {
             log("query \(query) is new: it starts empty at the committed offsets, so its first windows are incomplete")

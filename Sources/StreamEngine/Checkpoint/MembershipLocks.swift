@@ -161,6 +161,26 @@ public final class MembershipLocks {
         return "\(who) runs with checkpoint \(request.checkpoint), and \(why): stop it"
     }
 
+    /// The living members beside this one, in words.
+    public func others() throws(JobFailure) -> [String] {
+        do throws(IOFailure) {
+            var others: [String] = []
+            for other in try files.slots() where other != slot {
+                if let probe = try FileLock.take(files.member(other), .shared) {
+                    probe.release()
+                    continue
+                }
+                let holder = LockHolder(note: FileLock.note(at: files.member(other)))
+                // Another member that ends what is left open there is no member of that slot.
+                if holder?.isEnding ?? false { continue }
+                others.append(holder?.description ?? "another process in slot \(other)")
+            }
+            return others
+        } catch {
+            throw JobFailure("checkpoint \(files.checkpoint): \(error)")
+        }
+    }
+
     /// Calls `body` with each slot that no living process has, while holding its lock. Slots that cannot be looked at
     /// are left out.
     public func withAbandonedSlots(_ body: (String) -> Void) {

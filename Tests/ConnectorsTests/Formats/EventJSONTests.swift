@@ -118,12 +118,13 @@ import Testing
     /// A decoder that goes on from another's state knows what that one has read.
     @Test func repetitionsAreKeptInCheckpoints() throws {
         func decode(_ decoder: any RecordDecoder, _ offset: Int64, _ count: Int) -> (samples: Int, bad: Int) {
-            let text =
-                #"{"involvedObject":{"kind":"Pod"},"metadata":{"uid":"a"},"count":\#(count),"lastTimestamp":1767225600}"#
+            let object = #""involvedObject":{"kind":"Pod"},"metadata":{"uid":"a"},"lastTimestamp":1767225600"#
+            let text = "{\(object),\"count\":\(count)}"
             let batch = SampleBatch()
             Array(text.utf8).withUnsafeBufferPointer {
                 decoder.decode(
-                    RawRecord(bytes: $0, offset: offset, timestampMs: nil, linesAreRecords: false), latestTimestampMs: .max,
+                    RawRecord(bytes: $0, offset: offset, timestampMs: nil, linesAreRecords: false),
+                    latestTimestampMs: .max,
                     series: SeriesDictionary(), into: batch)
             }
             return (batch.count, batch.bad.count)

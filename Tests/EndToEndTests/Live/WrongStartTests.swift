@@ -30,10 +30,13 @@ import Testing
     }
 
     private static func run(_ live: LiveBroker, _ scratch: Scratch, _ options: [String] = []) throws -> ProgramResult {
-        let file = try scratch.write(
+        try BuiltProgram.run(["run", try write(live, scratch), "--available-now"] + options, in: scratch)
+    }
+
+    private static func write(_ live: LiveBroker, _ scratch: Scratch) throws -> String {
+        try scratch.write(
             job.split(separator: "BROKERS", omittingEmptySubsequences: false).joined(separator: live.brokers),
             to: "job.yaml")
-        return try BuiltProgram.run(["run", file, "--available-now"] + options, in: scratch)
     }
 
     private static func rows(_ scratch: Scratch) throws -> Int64 {
@@ -140,6 +143,26 @@ import Testing
             #expect(changed.code == 0, "\(changed.errors)")
             #expect(changed.errors.contains("changed since the checkpoint: query q"), "\(changed.errors)")
             #expect(try Self.rows(scratch) == 2)
+        }
+    }
+
+    /// Members of a group run one job; the one that was there is not disturbed.
+    @Test func aMemberWithAnotherJobDoesNotJoin() async throws {
+        try await Self.with { live, scratch in
+            let share = ["--set", "sources.metrics.partitionedBy=[instance]"]
+            let file = try Self.write(live, scratch)
+            let first = try BuiltProgram.start(BuiltProgram.path, ["run", file] + share, in: scratch)
+            _ = try waitFor("the first member reads", state: { (try? first.errors()) ?? "" }) {
+                try first.errors().contains("reading metrics/0@0") ? true : nil
+            }
+            let refused = try Self.run(
+                live, scratch, share + ["--set", "queries.q.sinks=[{jsonl: {path: out}}, {console: {}}]"])
+            #expect(refused.code == 1)
+            for words in ["and another job than this one (query q", "members of a group run one job"] {
+                #expect(refused.errors.contains(words), "\(refused.errors)")
+            }
+            first.signal(SIGTERM)
+            #expect(try first.result().code == 143)
         }
     }
 }
