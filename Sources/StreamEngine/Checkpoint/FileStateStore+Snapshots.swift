@@ -89,6 +89,7 @@ extension FileStateStore {
         } catch {
             throw CheckpointError(error)
         }
+        FaultPoint.reach(.snapshotWritten)
         known.withLock { known in
             known.links[partition]?[state]?.snapshotBytes = section.count
             known.unusableSnapshots.remove(layout.snapshot(partition, at: state))
