@@ -57,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: ["CRdkafka", "Connectors", "EmbeddedBroker", "Operators", "StreamEngine", "Platform"],
-            path: "Benchmarks", swiftSettings: release),
+            path: "Benchmarks", exclude: ["peers"], swiftSettings: release),
 
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "StreamEngineTests", dependencies: ["StreamEngine", "Operators", "Platform"]),

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Makes the inputs of the comparison: `sample-json` as the prometheus-kafka-adapter writes it, one object a line, two files
+(two partitions). Deterministic: the same bytes everywhere (seed 9).
+
+    inputs.py DIRECTORY          makes few-json, many-json, and the same samples as text exposition: few-text, many-text
+
+few:  2,000,000 samples of    500 series (25 metrics x 20 instances), 4,000 scrapes 15 s apart: 16 h 40 min
+many: 2,000,000 samples of 200,000 series (25 metrics x 8,000 instances), 10 scrapes 15 s apart
+
+Half of the instances are in each file. A file is in time order; an instance is scraped at its own second of the 15. A third
+of the metrics are growing integers, a third decimals of three places, a third numbers of up to 17 digits.
+"""
+import random
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+SCRAPE_SECONDS = 15
+METRICS = 25
+SHAPES = {"few": (20, 4000), "many": (8000, 10)}
+FILES = 2
+NAMES = [
+    "node_cpu_seconds_total", "node_memory_MemAvailable_bytes", "node_disk_io_time_seconds_total", "node_load1",
+    "node_network_receive_bytes_total",
+]
+
+
+def values(metric, generator):
+    """The endless values of one series."""
+    value = generator.randrange(1 << 20)
+    if metric % 3 == 0:
+        while True:
+            value += generator.randrange(5000)
+            yield str(value)
+    if metric % 3 == 1:
+        while True:
+            value += generator.randrange(-2000, 2000)
+            yield "%d.%03d" % (abs(value) // 1000, abs(value) % 1000)
+    while True:
+        yield repr(generator.random() * 100)
+
+
+def write(directory, shape, form):
+    instances, scrapes = SHAPES[shape]
+    share = instances // FILES
+    for file in range(FILES):
+        generator = random.Random(9 * FILES + file)
+        series = []
+        for index in range(file * share, (file + 1) * share):
+            for metric in range(METRICS):
+                name = "%s_%d" % (NAMES[metric % len(NAMES)], metric // len(NAMES))
+                labels = {"__name__": name, "instance": "node-%d:9100" % index, "job": "node"}
+                if form == "json":
+                    tail = '","name":"%s","labels":{%s}}\n' % (
+                        name, ",".join('"%s":"%s"' % pair for pair in labels.items()))
+                else:
+                    tail = '%s{instance="%s",job="node"} ' % (name, labels["instance"])
+                series.append((index % SCRAPE_SECONDS, tail, values(metric, generator)))
+        series.sort(key=lambda one: one[0])  # stable: an instance's lines stay together
+        suffix = {"json": "json", "text": "prom"}[form]
+        with open(directory / f"{file}.{suffix}", "w") as out:
+            for scrape in range(scrapes):
+                base = START + timedelta(seconds=scrape * SCRAPE_SECONDS)
+                times = [base + timedelta(seconds=second) for second in range(SCRAPE_SECONDS)]
+                if form == "json":
+                    heads = ['{"timestamp":"%s","value":"' % time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in times]
+                    out.write("".join([heads[second] + next(value) + tail for second, tail, value in series]))
+                else:
+                    tails = [" %d\n" % (time.timestamp() * 1000) for time in times]
+                    out.write("".join([tail + next(value) + tails[second] for second, tail, value in series]))
+
+
+def make(directory):
+    """Makes what is not there yet."""
+    for shape in SHAPES:
+        for form in ["json", "text"]:
+            target = Path(directory) / f"{shape}-{form}"
+            if target.exists():
+                continue
+            partial = target.with_name(target.name + ".partial")
+            partial.mkdir(parents=True, exist_ok=True)
+            write(partial, shape, form)
+            partial.rename(target)
+
+
+if __name__ == "__main__":
+    make(sys.argv[1])

@@ -1,0 +1,25 @@
+"""This project's side of the comparison: the job as a user would write it, run by `stream-job replay`."""
+
+JOB = """
+name: peers
+sources:
+  metrics: {{kafka: {{topics: [metrics]}}, format: sample-json, watermark: {{delay: 0s}}}}
+queries:
+  - name: q
+    window: {window}
+    groupBy: [name, instance]
+    aggregates: {{n: count(), s: sum(value), a: avg(value), lo: min(value), hi: max(value), sd: stddev(value)}}
+    sinks: [{{parquet: {{path: rows}}}}]
+"""
+WINDOWS = {"tumbling": "{size: 1m}", "sliding": "{size: 5m, slide: 10s}", "series": "{size: 1m}"}
+
+
+def command(program, query, inputs, output, workers, options=()):
+    job = output.parent / f"{query}.yaml"
+    job.write_text(JOB.format(window=WINDOWS[query]))
+    return [program, "replay", str(job), "--input", f"metrics={inputs}", "--output", str(output), "--workers", str(workers),
+            "--summary", "json", *options]
+
+
+def told(summary):
+    return {"steadySeconds": summary.get("seconds"), "rows": summary.get("rows"), "version": "this tree"}
