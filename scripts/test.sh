@@ -44,6 +44,9 @@ if [ -z "$quick" ]; then
     section "Parquet as input (scripts/verify/parquet_replay.py)"
     .venv/bin/python scripts/verify/parquet_replay.py "$program"
 
+    section "impacts recomputed, anomalies as Parquet, events counted (scripts/verify/findings.py)"
+    .venv/bin/python scripts/verify/findings.py "$program"
+
     section "backtest reports, grids and diffs recomputed (scripts/verify/backtest.py)"
     .venv/bin/python scripts/verify/backtest.py "$program"
 

@@ -80,6 +80,7 @@ public struct VariantPlan: Sendable {
     private mutating func place(of query: QueryDefinition) -> Int {
         var bare = query
         bare.anomalies = []
+        bare.impacts = []
         bare.sinks = []
         bare.late = nil
         for (index, known) in job.queries.enumerated() {

@@ -212,6 +212,31 @@ def changes(chance):
                           "object": f"Node/{node}", "message": reason, "labels": {"node": node}})
 
 
+@job("event-impact.metrics.prom")
+def impact(chance):
+    # node-1 is busier after its event, node-2 is silent after it, the scale-out relieves all.
+    idle = {node: 0.0 for node in ("node-1", "node-2", "node-3")}
+    for ms in scrapes(3000, 15):
+        minute = (ms - START_MS) / 60_000
+        for node in idle:
+            busy = 0.3 + 0.3 * (node == "node-1" and minute >= 14.5) - 0.2 * (minute >= 34)
+            idle[node] = round(idle[node] + 15 * (1 - busy) + chance.uniform(-0.3, 0.3), 3)
+            if node == "node-2" and 24 <= minute < 40:
+                continue
+            yield line("node_cpu_seconds_total", {"cpu": "0", "instance": f"{node}:9100", "mode": "idle"}, idle[node], ms)
+
+
+@job("event-impact.changes.jsonl")
+def impact_events(chance):
+    for second, type_, reason, node in ((870, "NodeMemoryPressure", "EvictionThresholdMet", "node-1"),
+                                        (1440, "Node", "NodeNotReady", "node-2"),
+                                        (2040, "ClusterScaling", "ScaleUp", None)):
+        at = datetime.fromtimestamp(START_MS / 1000 + second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        yield json.dumps({"timestamp": at, "type": type_, "reason": reason, "severity": "info",
+                          "object": f"Node/{node}" if node else "MachineSet/workers", "message": reason,
+                          "labels": {"cluster": "c1", **({"node": node} if node else {})}})
+
+
 @job("zero-ratio.states.jsonl")
 def states(chance):
     for ms in scrapes(300, 5):

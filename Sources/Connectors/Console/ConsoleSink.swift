@@ -1,7 +1,7 @@
 import Platform
 import StreamEngine
 
-/// Prints the rows of an epoch as one table, and documents as JSON lines, when the epoch is published.
+/// Prints the rows of an epoch as one table, findings as lines and other documents as JSON, when the epoch is published.
 ///
 /// Holds at most `rows` rows of an epoch, and every document.
 public final class ConsoleSink: Sink {
@@ -19,6 +19,7 @@ public final class ConsoleSink: Sink {
     }
 
     public var written: (files: Int, bytes: Int64)? { nil }
+    public var findingForm: FindingForm { .line }
 
     /// The rows of the open epoch that will be shown, and how many there are in all.
     private struct OpenTable {

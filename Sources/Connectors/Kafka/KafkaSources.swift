@@ -68,7 +68,7 @@ public enum KafkaSources {
     static func sinks(_ job: JobDefinition) -> [SinkDefinition] {
         var sinks = job.deadLetter.sink.map { [$0] } ?? []
         for query in job.queries {
-            sinks += query.sinks + query.anomalies.flatMap(\.sinks)
+            sinks += query.sinks + query.anomalies.flatMap(\.sinks) + query.impacts.flatMap(\.sinks)
             if let late = query.late { sinks.append(late) }
         }
         return sinks.filter { $0.kind == "kafka" }

@@ -11,7 +11,7 @@ extension AnomalyRow {
         out.add("timestamp", timeMs: windowEndMs)
         out.add("window_start", timeMs: windowStartMs)
         out.add("window_end", timeMs: windowEndMs)
-        out.add("labels", raw: Self.object(labels))
+        out.add("labels", raw: JSONObject.of(labels))
         if let column { out.add("column", text: column.utf8) } else { out.addNull("column") }
         for (name, number) in [("value", value), ("expected", expected), ("lower", lower), ("upper", upper)] {
             if let number { out.add(name, number: number) } else { out.addNull(name) }
@@ -22,18 +22,18 @@ extension AnomalyRow {
         out.add("reason", text: reason.utf8)
         out.add("startedAt", timeMs: startedAtMs)
         if let incidentID { out.add("incidentId", text: incidentID.utf8) } else { out.addNull("incidentId") }
-        out.add("context", raw: Self.list(context.map(Self.event)))
-        out.add("annotations", raw: Self.object(annotations))
+        out.add("context", raw: contextJSON)
+        out.add("annotations", raw: JSONObject.of(annotations))
         return out.closed
     }
 
     /// `node=a,mode=user`: all rows of one key lie in one partition, in order.
     var kafkaKey: [UInt8] { RowKey.text(key) }
 
-    private static func object(_ labels: [Label]) -> [UInt8] {
-        var out = JSONObject()
-        for label in labels { out.add(label.name.bytes, text: label.value.bytes) }
-        return out.closed
+    /// The events beside it as a JSON array.
+    var contextJSON: [UInt8] {
+        let items = context.map(Self.event)
+        return [UInt8(ascii: "[")] + items.joined(separator: [UInt8(ascii: ",")]) + [UInt8(ascii: "]")]
     }
 
     private static func event(_ event: AnomalyEvent) -> [UInt8] {
@@ -46,11 +46,16 @@ extension AnomalyRow {
         out.add("severity", text: event.severity.bytes)
         out.add("object", text: event.object.bytes)
         out.add("message", text: event.message.bytes)
-        out.add("labels", raw: object(event.labels))
+        out.add("labels", raw: JSONObject.of(event.labels))
         return out.closed
     }
+}
 
-    private static func list(_ items: [[UInt8]]) -> [UInt8] {
-        [UInt8(ascii: "[")] + items.joined(separator: [UInt8(ascii: ",")]) + [UInt8(ascii: "]")]
+extension JSONObject {
+    /// Labels as members.
+    static func of(_ labels: [Label]) -> [UInt8] {
+        var out = JSONObject()
+        for label in labels { out.add(label.name.bytes, text: label.value.bytes) }
+        return out.closed
     }
 }

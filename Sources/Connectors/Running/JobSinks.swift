@@ -43,10 +43,16 @@ public struct JobSinks {
             var anomalies: [[any Sink]] = []
             for anomaly in query.anomalies {
                 var own: [any Sink] = []
-                for sink in anomaly.sinks { own.append(try make(sink, query: query, input: .documents)) }
+                for sink in anomaly.sinks { own.append(try makeFinding(sink, FindingTable.anomalies, query)) }
                 anomalies.append(own)
             }
-            queries.append(QueryOutputs(sinks: sinks, late: late, anomalies: anomalies))
+            var impacts: [[any Sink]] = []
+            for impact in query.impacts {
+                var own: [any Sink] = []
+                for sink in impact.sinks { own.append(try makeFinding(sink, FindingTable.impacts, query)) }
+                impacts.append(own)
+            }
+            queries.append(QueryOutputs(sinks: sinks, late: late, anomalies: anomalies, impacts: impacts))
         }
         var outputs = JobOutputs(
             queries: queries, deadLetter: try makeDeadLetter(),
@@ -58,8 +64,17 @@ public struct JobSinks {
                 ).json
             },
             encodeDeadLetter: { DeadLetter(partition: $0, record: $1).json })
-        outputs.encodeAnomaly = { ($1.json(job: $0), $1.kafkaKey) }
+        outputs.anomalies = .anomalies
+        outputs.impacts = .impacts
         return outputs
+    }
+
+    /// A sink of anomalies or impacts: a kind that takes no documents is given rows of `schema`.
+    private func makeFinding(
+        _ sink: SinkDefinition, _ schema: RowSchema, _ query: QueryDefinition
+    ) throws(SinkError) -> any Sink {
+        let takesDocuments = registries.sink(sink.kind)?.takesDocuments ?? true
+        return try make(sink, query: query, input: takesDocuments ? .documents : .rows(schema))
     }
 
     private func make(

@@ -25,6 +25,13 @@ extension JobBuilder {
         query.anomalies = options.list("anomalies").compactMap { value in
             if case .object(let anomaly) = value { self.anomaly(anomaly) } else { nil }
         }
+        query.impacts = options.list("impacts").compactMap { value in
+            guard case .object(let impact) = value, let name = impact.text("name"), impact.text("from") != nil
+            else { return nil }
+            var definition = ImpactDefinition(name: name, column: impact.text("column") ?? "", events: impact)
+            definition.sinks = sinks(impact, "sinks")
+            return definition
+        }
         return query
     }
 

@@ -4,12 +4,14 @@ import StreamEngine
 struct QuerySchema {
     let schema: OptionSchema
     let anomaly: OptionSchema
+    let impact: OptionSchema
 
     init(_ registries: Registries) {
         let sinks = OptionType.oneOf(noun: "sink", registries.sinks.map(\.schema))
         let documents = OptionType.oneOf(
             noun: "sink", registries.sinks.filter(\.takesDocuments).map(\.schema))
-        anomaly = Self.anomaly(registries, documents)
+        anomaly = Self.anomaly(registries, sinks)
+        impact = Self.impact(sinks)
         schema = OptionSchema(
             "query", "what is computed over one source",
             [
@@ -37,6 +39,9 @@ struct QuerySchema {
                 .defaulted(
                     "anomalies", .list(.object(anomaly)), .list([]),
                     "detectors on the query's final rows (append mode)"),
+                .defaulted(
+                    "impacts", .list(.object(impact)), .list([]),
+                    "what events do to a column: its mean before and after each (append mode)"),
                 .optional("late", documents, absent: "counted only", "where late samples go"),
             ])
     }
@@ -51,7 +56,7 @@ struct QuerySchema {
                 "shifts the windows; within (-slide, slide)"),
         ])
 
-    private static func anomaly(_ registries: Registries, _ documents: OptionType) -> OptionSchema {
+    private static func anomaly(_ registries: Registries, _ sinks: OptionType) -> OptionSchema {
         OptionSchema(
             "anomaly", "a detector on a query's rows",
             [
@@ -74,7 +79,29 @@ struct QuerySchema {
                 .defaulted(
                     "emit", .words(AnomalyDefinition.Emit.self), .text("transitions"),
                     "firing and resolved once each, every flagged window, or every row"),
-                .optional("sinks", .list(documents), absent: "none", "where anomalies go"),
+                .optional("sinks", .list(sinks), absent: "none", "where anomalies go"),
+            ])
+    }
+
+    private static func impact(_ sinks: OptionType) -> OptionSchema {
+        OptionSchema(
+            "impact", "what events do to a query's rows: a row for each event and key",
+            [
+                .required("name", .text(.identifier), "names the impact"),
+                .required("column", .text(.column), "whose means are taken"),
+                .required("from", .string, "a broadcast source"),
+                .optional("where", .text(.expression), absent: "every event", "which events"),
+                .defaulted(
+                    "match", .either([.list(.text(.column)), .map(.text(.column))]), .list([]),
+                    "labels that must be equal, or {rowLabel: eventColumn}"),
+                .defaulted(
+                    "before", .positiveDuration, .duration(600_000),
+                    "the mean before is over the windows that lie wholly within so long ahead of the event"),
+                .defaulted(
+                    "after", .positiveDuration, .duration(600_000),
+                    "the mean after, over those within so long behind it"),
+                .defaulted("maxWait", .duration, .duration(120_000), "wall-clock time rows wait for events"),
+                .optional("sinks", .list(sinks), absent: "none", "where the rows go"),
             ])
     }
 

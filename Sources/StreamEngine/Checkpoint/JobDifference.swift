@@ -127,8 +127,9 @@ public struct JobDifference: Sendable {
         compare(subject, old, new, "allowedLatenessMs", "allowedLateness", Self.duration)
         compare(subject, old, new, "outputMode", "outputMode")
         // Computed behind the windows; only detectors remember what came of it.
-        let isSeenByDetectors =
-            !(old["anomalies"]?.elements ?? []).isEmpty && !(new["anomalies"]?.elements ?? []).isEmpty
+        let isSeenByDetectors = ["anomalies", "impacts"].contains {
+            !(old[$0]?.elements ?? []).isEmpty && !(new[$0]?.elements ?? []).isEmpty
+        }
         compare(subject, old, new, "derive", "derive", isCompatible: !isSeenByDetectors, Self.columns)
         compare(subject, old, new, "having", "having", isCompatible: !isSeenByDetectors)
         if old["sinks"] != new["sinks"] { add(subject, "sinks changed", isCompatible: true) }
@@ -136,6 +137,14 @@ public struct JobDifference: Sendable {
         pair(
             old["anomalies"]?.elements ?? [], new["anomalies"]?.elements ?? [], subject: "\(subject), anomaly"
         ) { difference, subject, old, new in difference.compareAnomaly(subject, old, new) }
+        pair(
+            old["impacts"]?.elements ?? [], new["impacts"]?.elements ?? [], subject: "\(subject), impact"
+        ) { difference, subject, old, new in
+            // What its means were of is of no use then: it begins anew.
+            difference.compare(subject, old, new, "column", "column", isCompatible: true)
+            difference.compare(subject, old, new, "events", "events", isCompatible: true, Self.options)
+            if old["sinks"] != new["sinks"] { difference.add(subject, "sinks changed", isCompatible: true) }
+        }
     }
 
     private mutating func compareAggregates(_ subject: String, _ old: [JSONTree], _ new: [JSONTree]) {
@@ -159,9 +168,12 @@ public struct JobDifference: Sendable {
     }
 
     private mutating func compareAnomaly(_ subject: String, _ old: JSONTree, _ new: JSONTree) {
-        compare(subject, old, new, "column", "column")
-        compare(subject, old, new, "type", "detector")
-        if old["type"] == new["type"] { compare(subject, old, new, "detector", "detector's options", Self.options) }
+        // It keeps its incidents and learns anew.
+        compare(subject, old, new, "column", "column", isCompatible: true)
+        compare(subject, old, new, "type", "detector", isCompatible: true)
+        if old["type"] == new["type"] {
+            compare(subject, old, new, "detector", "detector's options", isCompatible: true, Self.options)
+        }
         compare(subject, old, new, "groupInto", "groupInto")
         let others = [
             "forMs", "keepFiringForMs", "cooldownMs", "missing", "severity", "labels", "annotations", "context", "emit",

@@ -42,7 +42,7 @@ public struct JobIdentity: Sendable, Equatable {
         case .by(let labels): grouping = .init("groupBy", texts(labels))
         case .without(let labels): grouping = .init("without", texts(labels.sorted()))
         }
-        return .object([
+        var members: [JSONTree.Member] = [
             .init("name", .text(query.name)), .init("from", .text(query.from)),
             .init("select", text(query.select.map(selector))),
             .init("columns", named(query.columns)),
@@ -62,6 +62,19 @@ public struct JobIdentity: Sendable, Equatable {
             .init("sinks", .array(query.sinks.map(sink))),
             .init("late", query.late.map(sink) ?? .null),
             .init("anomalies", .array(query.anomalies.map(anomaly))),
+        ]
+        // A job without impacts is the same as before there were any.
+        if !query.impacts.isEmpty { members.append(.init("impacts", .array(query.impacts.map(impact)))) }
+        return .object(members)
+    }
+
+    private static func impact(_ impact: ImpactDefinition) -> JSONTree {
+        .object([
+            .init("name", .text(impact.name)), .init("column", .text(impact.column)),
+            .init(
+                "events",
+                .object(impact.events.pairs.filter { $0.key != "sinks" }.map { .init($0.key, value($0.value)) })
+            ), .init("sinks", .array(impact.sinks.map(sink))),
         ])
     }
 

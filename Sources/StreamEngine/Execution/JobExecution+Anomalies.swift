@@ -16,11 +16,11 @@ extension JobExecution {
     }
 
     private func contexts(of source: String) -> [ContextEvents] {
-        sources.flatMap { $0.emitters.compactMap(\.emitter.anomalies).flatMap { $0.contexts.joined() } }
+        sources.flatMap { $0.emitters.compactMap(\.emitter.anomalies).flatMap(\.everyContext) }
             .filter { $0.plan.source == source }
     }
 
-    /// Judges what waited for events, and writes what the detectors found since the last call.
+    /// Judges what waited for events, and writes what the detectors and impacts found since the last call.
     func writeAnomalies() throws {
         for source in sources {
             for entry in source.emitters {
@@ -28,17 +28,20 @@ extension JobExecution {
                 anomalies.release(nowMs: isLive ? clock.wallMs() : nil) { detector, windowEndMs in
                     record(
                         Decision(
-                            kind: .contextTimeout(detector: detector.name, windowEndMs: windowEndMs),
+                            kind: .contextTimeout(detector: detector, windowEndMs: windowEndMs),
                             source: source.definition.name, partition: nil, nextOffset: nil, epoch: epoch))
                 }
+                let info = info(query: entry.emitter.plan.name, watermarkMs: source.watermarkMs)
+                let sinks = outputs.queries[entry.index]
                 for (place, rows) in anomalies.takeRows().enumerated() where !rows.isEmpty {
                     lastWork.anomalies += rows.count
-                    let sinks = outputs.queries[entry.index].anomalies
-                    guard place < sinks.count, !sinks[place].isEmpty else { continue }
-                    let encoded = rows.map { outputs.encodeAnomaly(job.definition.name, $0) }
-                    let documents = DocumentBatch(documents: encoded.map(\.document), keys: encoded.map(\.key))
-                    let info = info(query: entry.emitter.plan.name, watermarkMs: source.watermarkMs)
-                    for sink in sinks[place] { try sink.write(documents, info) }
+                    guard place < sinks.anomalies.count else { continue }
+                    try outputs.anomalies.write(rows, to: sinks.anomalies[place], job: job.definition.name, info)
+                }
+                for (place, rows) in anomalies.takeImpacts().enumerated() where !rows.isEmpty {
+                    lastWork.impacts += rows.count
+                    guard place < sinks.impacts.count else { continue }
+                    try outputs.impacts.write(rows, to: sinks.impacts[place], job: job.definition.name, info)
                 }
             }
         }

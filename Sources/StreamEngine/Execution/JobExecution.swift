@@ -78,6 +78,7 @@ public final class JobExecution {
         var rows = 0
         var samples = 0
         var anomalies = 0
+        var impacts = 0
     }
 
     /// An execution of `job`, writing to `outputs`.
@@ -278,7 +279,7 @@ public final class JobExecution {
     var nextTriggerNs: Int64 { lastTriggerNs + triggerNs }
 
     /// Whether anything happened that an epoch must make durable.
-    var hasNews: Bool { dirty || lastWork.rows > 0 || lastWork.anomalies > 0 }
+    var hasNews: Bool { dirty || lastWork.rows > 0 || lastWork.anomalies > 0 || lastWork.impacts > 0 }
 
     /// Records a decision of the wall clock. The epoch that holds it is committed even if no offset moved.
     func record(_ decision: Decision) {
@@ -355,6 +356,9 @@ public final class JobExecution {
         summary.peakRSSBytes = ProcessMemory.peakRSSBytes()
         summary.anomalies = sources.reduce(0) { total, source in
             total + source.emitters.reduce(0) { $0 + ($1.emitter.anomalies?.rowsOut ?? 0) }
+        }
+        summary.impacts = sources.reduce(0) { total, source in
+            total + source.emitters.reduce(0) { $0 + ($1.emitter.anomalies?.impactRowsOut ?? 0) }
         }
         summary.closedByEnd = sources.reduce(0) { $0 + $1.closedByEnd }
         for (index, plan) in job.queries.enumerated() {

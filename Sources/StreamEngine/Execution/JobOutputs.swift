@@ -5,12 +5,15 @@ public struct QueryOutputs {
     public var late: (any Sink)?
     /// One list for each detector, in the query's order.
     public var anomalies: [[any Sink]]
+    /// One list for each impact, in the query's order.
+    public var impacts: [[any Sink]]
 
     /// Sinks of one query.
-    public init(sinks: [any Sink], late: (any Sink)?, anomalies: [[any Sink]] = []) {
+    public init(sinks: [any Sink], late: (any Sink)?, anomalies: [[any Sink]] = [], impacts: [[any Sink]] = []) {
         self.sinks = sinks
         self.late = late
         self.anomalies = anomalies
+        self.impacts = impacts
     }
 }
 
@@ -24,8 +27,10 @@ public struct JobOutputs {
     public var encodeLate: (String, PartitionID, LateSample) -> [UInt8]
     /// A bad record as a JSON document.
     public var encodeDeadLetter: (PartitionID, BadRecord) -> [UInt8]
-    /// What a detector found as a JSON document, and its Kafka key; the name is the job's.
-    public var encodeAnomaly: (String, AnomalyRow) -> (document: [UInt8], key: [UInt8]) = { _, _ in ([], []) }
+    /// How what detectors found is written.
+    public var anomalies = FindingForms<AnomalyRow>(document: { _, _ in ([], []) })
+    /// How the impacts of events are written.
+    public var impacts = FindingForms<ImpactRow>(document: { _, _ in ([], []) })
 
     /// Sinks and the documents' encoders.
     public init(
@@ -41,7 +46,7 @@ public struct JobOutputs {
 
     /// Every sink, results first.
     var all: [any Sink] {
-        queries.flatMap { $0.sinks + $0.anomalies.joined() + ($0.late.map { [$0] } ?? []) }
+        queries.flatMap { $0.sinks + $0.anomalies.joined() + $0.impacts.joined() + ($0.late.map { [$0] } ?? []) }
             + (deadLetter.map { [$0] } ?? [])
     }
 }

@@ -17,6 +17,7 @@ public struct JobSummary: Sendable {
     public var job = ""
     public var epochs = 0
     public var anomalies = 0
+    public var impacts = 0
     public var closedByEnd = 0
     public var seconds = 0.0
     public var peakRSSBytes: Int64 = 0

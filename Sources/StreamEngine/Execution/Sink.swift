@@ -38,7 +38,7 @@ public struct EmissionInfo: Sendable {
     }
 }
 
-/// JSON documents (late rows, dead letters, anomalies): one a line in files, one a message in Kafka.
+/// JSON documents (late rows, dead letters, anomalies, impacts): one a line in files, one a message in Kafka.
 public struct DocumentBatch: Sendable {
     /// Each document's JSON bytes, without line end.
     public var documents: [[UInt8]]
@@ -84,6 +84,8 @@ public protocol Sink: AnyObject {
     /// Makes visible what another process prepared for an epoch that is known to be decided. Idempotent; does nothing
     /// where there is nothing (any more).
     func publishForeign(_ epoch: EpochToken) throws(SinkError)
+    /// The form in which it takes anomalies and impacts.
+    var findingForm: FindingForm { get }
     /// Whether `prepare` sends into the open transaction of the commit point, so that its decision publishes.
     var isTransactional: Bool { get }
     /// Throws away what was written or prepared and not published.
@@ -102,4 +104,5 @@ extension Sink {
     /// Most sinks keep nothing that another process could publish.
     public func publishForeign(_ epoch: EpochToken) throws(SinkError) {}
     public var isTransactional: Bool { false }
+    public var findingForm: FindingForm { .document }
 }

@@ -49,6 +49,29 @@ public struct ContextPlan: Sendable {
     public let action: Action
     /// Wall-clock time a verdict waits for the events' watermark, at most (live only).
     public let maxWaitMs: Int64
+
+    /// The events that options (`from`, `where`, `match`, `before`, `after`, `maxWait`) ask for.
+    static func compile(
+        _ options: CheckedOptions, action: Action, query: String, field: String
+    ) throws(PlanError) -> ContextPlan {
+        var scope = EventScope()
+        do {
+            var filter: CompiledExpression?
+            if let text = options.text("where") {
+                filter = try CompiledExpression(condition: ExpressionParser.parse(text), for: "where", in: &scope)
+            }
+            var match: [(label: ByteString, column: CompiledExpression)] = []
+            for pair in AnomalyCompiler.matches(options) {
+                match.append((ByteString(pair.label), try AnomalyCompiler.column(pair.column, in: &scope)))
+            }
+            return ContextPlan(
+                source: options.requiredText("from"), filter: filter, labelSlots: scope.labels, match: match,
+                beforeMs: options.requiredDurationMs("before"), afterMs: options.requiredDurationMs("after"),
+                action: action, maxWaitMs: options.requiredDurationMs("maxWait"))
+        } catch {
+            throw PlanError(query: query, field: field, message: error.description)
+        }
+    }
 }
 
 /// Compiles the detectors of one query.
@@ -76,7 +99,12 @@ struct AnomalyCompiler {
                 throw error(definition, "`\(definition.detectorType)` needs a column")
             }
             var contexts: [ContextPlan] = []
-            for options in definition.context { contexts.append(try compile(options, definition)) }
+            for options in definition.context {
+                contexts.append(
+                    try ContextPlan.compile(
+                        options, action: ContextPlan.Action(rawValue: options.requiredText("action")) ?? .annotate,
+                        query: query.name, field: "anomalies.\(definition.name).context"))
+            }
             plans.append(
                 AnomalyPlan(
                     definition: definition, factory: factory, column: column,
@@ -109,30 +137,6 @@ struct AnomalyCompiler {
         switch column.type {
         case .double, .int64, .boolean: return true
         case .text, .timestamp: return false
-        }
-    }
-
-    private func compile(
-        _ options: CheckedOptions, _ definition: AnomalyDefinition
-    ) throws(PlanError) -> ContextPlan {
-        var scope = EventScope()
-        do {
-            var filter: CompiledExpression?
-            if let text = options.text("where") {
-                filter = try CompiledExpression(condition: ExpressionParser.parse(text), for: "where", in: &scope)
-            }
-            var match: [(label: ByteString, column: CompiledExpression)] = []
-            for pair in Self.matches(options) {
-                match.append((ByteString(pair.label), try Self.column(pair.column, in: &scope)))
-            }
-            return ContextPlan(
-                source: options.requiredText("from"), filter: filter, labelSlots: scope.labels, match: match,
-                beforeMs: options.requiredDurationMs("before"), afterMs: options.requiredDurationMs("after"),
-                action: ContextPlan.Action(rawValue: options.requiredText("action")) ?? .annotate,
-                maxWaitMs: options.requiredDurationMs("maxWait"))
-        } catch {
-            throw PlanError(
-                query: query.name, field: "anomalies.\(definition.name).context", message: error.description)
         }
     }
 

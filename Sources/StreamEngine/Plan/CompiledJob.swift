@@ -16,9 +16,9 @@ public struct CompiledJob: Sendable {
     /// The plans that read a source, in the job's order.
     public func plans(of source: String) -> [QueryPlan] { queries.filter { $0.source == source } }
 
-    /// The broadcast sources that some detector asks for events.
+    /// The broadcast sources that some detector or impact asks for events.
     public var contextSources: Set<String> {
-        Set(queries.flatMap { $0.anomalies.flatMap { $0.contexts.map(\.source) } })
+        Set(queries.flatMap { $0.anomalies.flatMap { $0.contexts.map(\.source) } + $0.impacts.map(\.events.source) })
     }
 
     /// Bytes and event times a decoder of this source admits.

@@ -22,7 +22,7 @@ extension JobCheck {
             checkRules(anomaly, path: itemPath)
             checkFedCounter(anomaly, of: query, path: itemPath)
             for (entry, context) in anomaly.context.enumerated() {
-                checkContext(context, anomaly, of: query, path: "\(itemPath).context.\(entry)")
+                checkEvents(context, of: query, path: "\(itemPath).context.\(entry)")
             }
         }
     }
@@ -83,9 +83,8 @@ extension JobCheck {
         }
     }
 
-    private mutating func checkContext(
-        _ context: CheckedOptions, _ anomaly: AnomalyDefinition, of query: QueryDefinition, path: String
-    ) {
+    /// Which events a detector's context or an impact asks for.
+    mutating func checkEvents(_ context: CheckedOptions, of query: QueryDefinition, path: String) {
         guard let from = context.text("from") else { return }
         let broadcast = job.sources.filter(\.isBroadcast)
         guard let source = broadcast.first(where: { $0.name == from }) else {

@@ -130,6 +130,7 @@ extension JobCheck {
             }
         }
         checkAnomalyColumns(query, scope.columns, path: path)
+        checkImpactColumns(query, scope.columns, path: path)
     }
 
     mutating func attempt<T>(_ path: String, _ body: () throws(ExpressionError) -> T) -> T? {

@@ -16,6 +16,7 @@ extension JobCheck {
         checkMode(query, path: path)
         checkSinks(query, path: path)
         checkAnomalies(query, path: path)
+        checkImpacts(query, path: path)
     }
 
     private mutating func checkFrom(_ query: QueryDefinition, path: String) {

@@ -1,6 +1,6 @@
 extension JobCheck {
     mutating func checkSinks(_ query: QueryDefinition, path: String) {
-        if query.sinks.isEmpty, query.anomalies.isEmpty, !isWritten("\(path).sinks.0") {
+        if query.sinks.isEmpty, query.anomalies.isEmpty, query.impacts.isEmpty, !isWritten("\(path).sinks.0") {
             warn("the rows of query `\(query.name)` go nowhere", at: "\(path).name", label: "add `sinks:`")
         }
         for (index, sink) in query.sinks.enumerated() {
@@ -23,20 +23,36 @@ extension JobCheck {
         if let late = query.late { checkDocumentSink(late, path: "\(path).late") }
         for (index, anomaly) in query.anomalies.enumerated() {
             for (entry, sink) in anomaly.sinks.enumerated() {
-                checkDocumentSink(sink, path: "\(path).anomalies.\(index).sinks.\(entry)")
+                checkFindingSink(sink, FindingTable.anomalies, path: "\(path).anomalies.\(index).sinks.\(entry)")
             }
         }
+        for (index, impact) in query.impacts.enumerated() {
+            for (entry, sink) in impact.sinks.enumerated() {
+                checkFindingSink(sink, FindingTable.impacts, path: "\(path).impacts.\(index).sinks.\(entry)")
+            }
+        }
+    }
+
+    /// A sink of anomalies or impacts: their rows have one schema, whatever the job.
+    private mutating func checkFindingSink(_ sink: SinkDefinition, _ schema: RowSchema, path: String) {
+        guard checkedFactory(sink, path: path) != nil, sink.options.declares("partitionBy") else { return }
+        let keys = schema.columns.filter { $0.role == .key && $0.name != "labels" }.map(\.name)
+        checkFolders(of: sink, keys: keys, "which is no key column of these rows")
     }
 
     /// Folders are named by the query's keys: other columns have too many values, or none that names can hold.
     private mutating func checkFolders(of sink: SinkDefinition, _ query: QueryDefinition) {
         guard case .by(let keys) = query.grouping else { return }
+        checkFolders(of: sink, keys: keys, "which the query does not group by")
+    }
+
+    private mutating func checkFolders(of sink: SinkDefinition, keys: [String], _ complaint: String) {
         var met: Set<String> = []
         for (index, name) in sink.options.texts("partitionBy").enumerated() {
             let path = "\(sink.options.path("partitionBy")).\(index)"
             if !keys.contains(name) {
                 error(
-                    "`partitionBy` names `\(name)`, which the query does not group by", at: path,
+                    "`partitionBy` names `\(name)`, \(complaint)", at: path,
                     label: Self.didYouMean(name, keys), notes: Self.list("keys", keys))
             } else if !met.insert(name).inserted {
                 error("`partitionBy` names `\(name)` twice", at: path)
@@ -112,6 +128,7 @@ extension JobCheck {
             all += query.sinks.map { ($0, "query `\(query.name)`") }
             all += query.late.map { [($0, "late rows of `\(query.name)`")] } ?? []
             for anomaly in query.anomalies { all += anomaly.sinks.map { ($0, "detector `\(anomaly.name)`") } }
+            for impact in query.impacts { all += impact.sinks.map { ($0, "impact `\(impact.name)`") } }
         }
         return all + (job.deadLetter.sink.map { [($0, "dead letters")] } ?? [])
     }

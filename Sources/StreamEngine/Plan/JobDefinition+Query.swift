@@ -21,6 +21,7 @@ public struct QueryDefinition: Sendable, Equatable {
     /// Where late rows go; nil: counted only.
     public var late: SinkDefinition?
     public var anomalies: [AnomalyDefinition] = []
+    public var impacts: [ImpactDefinition] = []
 
     /// A query over a source, without aggregates yet.
     public init(name: String, from: String, window: WindowDefinition) {
@@ -133,5 +134,22 @@ public struct AnomalyDefinition: Sendable, Equatable {
         self.column = column
         self.detectorType = detectorType
         self.detector = detector
+    }
+}
+
+/// What events do to a column of a query's rows: its mean before and after each of them.
+public struct ImpactDefinition: Sendable, Equatable {
+    public var name: String
+    /// The row column whose means are taken.
+    public var column: String
+    /// Which events, and how far their before and after reach: `from`, `where`, `match`, `before`, `after`, `maxWait`.
+    public var events: CheckedOptions
+    public var sinks: [SinkDefinition] = []
+
+    /// An impact without sinks yet.
+    public init(name: String, column: String, events: CheckedOptions) {
+        self.name = name
+        self.column = column
+        self.events = events
     }
 }

@@ -38,11 +38,12 @@ public struct JobDefinition: Sendable, Equatable {
 
     /// The source of this name. O(sources).
     public func source(_ name: String) -> SourceDefinition? { sources.first { $0.name == name } }
-    /// Whether a query reads a source, or a detector asks it for events.
+    /// Whether a query reads a source, or a detector or an impact asks it for events.
     public func reads(_ source: SourceDefinition) -> Bool {
         queries.contains { query in
             query.from == source.name
                 || query.anomalies.contains { $0.context.contains { $0.text("from") == source.name } }
+                || query.impacts.contains { $0.events.text("from") == source.name }
         }
     }
     /// The query of this name. O(queries).

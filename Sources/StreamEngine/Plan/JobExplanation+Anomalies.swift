@@ -33,9 +33,7 @@ extension JobExplanation {
             nodes.append(ExplanationNode("incident", "one for each \(anomaly.groupInto.joined(separator: ", "))"))
         }
         for context in plan.contexts {
-            let match = context.match.map(\.label.description)
-            var text = "events of \(context.source)"
-            if !match.isEmpty { text += " with the same \(match.joined(separator: ", "))" }
+            var text = events(context)
             text +=
                 " \(context.action.rawValue), from \(time(context.beforeMs)) before to \(time(context.afterMs)) after them; "
             text += "a verdict waits for them, live \(time(context.maxWaitMs)) at most"
@@ -44,6 +42,33 @@ extension JobExplanation {
         let sinks = anomaly.sinks.isEmpty ? "counted only" : anomaly.sinks.map { describe($0) }.joined(separator: " · ")
         nodes.append(ExplanationNode("emits", "\(anomaly.emit.rawValue) → \(sinks)"))
         return nodes
+    }
+
+    private func events(_ context: ContextPlan) -> String {
+        let match = context.match.map(\.label.description)
+        return "events of \(context.source)"
+            + (match.isEmpty ? "" : " with the same \(match.joined(separator: ", "))")
+    }
+
+    /// What events do to a column: how far the means reach, what a key costs.
+    func impact(_ plan: ImpactPlan, _ query: QueryPlan) -> ExplanationNode {
+        func time(_ ms: Int64) -> String { DurationText.spaced(ms) }
+        let kept = plan.windowsKept(query.window)
+        let bytes = plan.bytesPerKey(query.window)
+        let sinks = plan.definition.sinks
+        return ExplanationNode(
+            "impact \(plan.name)",
+            "mean of \(plan.definition.column) over \(time(plan.events.beforeMs)) before and "
+                + "\(time(plan.events.afterMs)) after \(events(plan.events))",
+            [
+                ExplanationNode(
+                    "state", "up to \(bytes) B a key (\(kept) windows) → \(bytesText(bytes * 1000)) for 1,000 keys"),
+                ExplanationNode(
+                    "emits",
+                    "a row for each event and key, when the windows of `after` are final; waits for events, live "
+                        + "\(time(plan.events.maxWaitMs)) at most → "
+                        + (sinks.isEmpty ? "counted only" : sinks.map { describe($0) }.joined(separator: " · "))),
+            ])
     }
 }
 

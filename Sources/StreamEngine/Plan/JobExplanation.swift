@@ -95,6 +95,7 @@ public struct JobExplanation {
         lines.append(ExplanationNode("rows", rows(plan)))
         lines.append(ExplanationNode("sinks", sinks(query)))
         lines += zip(query.anomalies, plan.anomalies).map { detector($0, $1, plan) }
+        lines += plan.impacts.map { impact($0, plan) }
         let late = query.late.map { describe($0) } ?? "counted only"
         lines.append(ExplanationNode("late", late))
         return ExplanationNode(

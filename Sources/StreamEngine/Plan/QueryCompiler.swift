@@ -383,6 +383,7 @@ extension CompiledJob {
                 plan = try compiler.compile()
             }
             plan.anomalies = try AnomalyCompiler(query: query, plan: plan, registries: registries).compile()
+            plan.impacts = try ImpactPlan.compile(query, plan)
             plans.append(plan)
         }
         self.init(definition: definition, queries: plans, formats: formats)

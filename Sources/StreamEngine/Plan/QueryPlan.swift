@@ -110,6 +110,8 @@ public struct QueryPlan: Sendable {
 
     /// The detectors on its rows, in the job's order.
     public var anomalies: [AnomalyPlan] = []
+    /// What events do to its rows, in the job's order.
+    public var impacts: [ImpactPlan] = []
 
     /// A column computed from a row.
     public struct DerivedColumn: Sendable {

@@ -23,8 +23,8 @@ extension JobOutputs {
         for query in queries.indices {
             for place in queries[query].anomalies.indices { queries[query].anomalies[place].append(sink) }
         }
-        let encode = encodeAnomaly
-        encodeAnomaly = { job, row in
+        let encode = anomalies.document
+        anomalies.document = { job, row in
             recorder.take(row)
             return recorder.isCopy(query: row.query, detector: row.detector) ? ([], []) : encode(job, row)
         }

@@ -10,6 +10,7 @@ enum SummaryText {
             + "\(FigureText.duration(seconds: summary.seconds)): \(Plural.of(summary.samples, "sample")) (\(rate)/s)"
             + " → \(Plural.of(summary.rows, "row"))"
         if summary.anomalies > 0 { text += ", \(Plural.of(summary.anomalies, "anomaly", "anomalies"))" }
+        if summary.impacts > 0 { text += ", \(Plural.of(summary.impacts, "impact"))" }
         text += "\n"
         for query in summary.queries { text += "  ledger   \(ledger(query, many: summary.queries.count > 1))\n" }
         text += partitions(summary)
@@ -109,7 +110,7 @@ enum SummaryText {
         return JSONValue.object([
             ("job", .string(summary.job)), ("epochs", .integer(summary.epochs)), ("records", .integer(summary.records)),
             ("samples", .integer(summary.samples)), ("rows", .integer(summary.rows)),
-            ("anomalies", .integer(summary.anomalies)), ("late", .integer(summary.late)),
+            ("anomalies", .integer(summary.anomalies)), ("impacts", .integer(summary.impacts)), ("late", .integer(summary.late)),
             ("partlyLate", .integer(summary.partlyLate)), ("lateAfterIdle", .integer(summary.lateAfterIdle)),
             ("future", .integer(summary.future)), ("badRecords", .integer(summary.badRecords)),
             ("staleMarkers", .integer(summary.staleMarkers)), ("limitDrops", .integer(summary.limitDrops)),

@@ -18,18 +18,22 @@ final class DetectorBench {
     private var directory: [GroupKey] = []
     private var indexByKey: [GroupKey: UInt32] = [:]
     private(set) var rows: [AnomalyRow] = []
+    private(set) var impacts: [ImpactRow] = []
     let owner: DetectorOwner
+    /// Verdicts that went without their events: the detector's or impact's name, and the window.
+    private(set) var timeouts: [String] = []
 
     /// Detectors on column `v` of a query with 1-minute windows.
     init(
         _ definitions: [AnomalyDefinition], groupBy: [String] = ["node"], keyTTLMs: Int64 = 86_400_000,
-        owner: DetectorOwner = .query
+        owner: DetectorOwner = .query, impacts: [ImpactDefinition] = []
     ) throws {
         let source = SourceDefinition(name: "metrics", topics: .topics(["metrics"]), format: "plain")
         var query = QueryDefinition(name: "q", from: "metrics", window: WindowDefinition(sizeMs: 60_000))
         query.grouping = .by(groupBy)
         query.aggregates = [NamedAggregate("v", try AggregateCall.parse("avg(value)"))]
         query.anomalies = definitions
+        query.impacts = impacts
         var job = JobDefinition(name: "job", sources: [source], queries: [query])
         job.limits.keyTTLMs = keyTTLMs
         plan = try CompiledJob(job, registries: Self.registries).queries[0]
@@ -75,8 +79,16 @@ final class DetectorBench {
             .doubles(sorted.map { $0.value ?? 0 }), valid: sorted.map { $0.value != nil })
         let batch = RowBatch(schema: plan.schema, rowCount: rows.count, columns: columns)
         anomalies.take(number, batch, keys: keys, in: directory, owner: owner, nowMs: 0)
-        anomalies.release(nowMs: nil) { _, _ in }
-        self.rows += anomalies.takeRows().joined()
+        release()
+    }
+
+    /// Judges what waits for events, in a replay; `nowMs` in a live run.
+    func release(nowMs: Int64? = nil) {
+        anomalies.release(nowMs: nowMs) {
+            timeouts.append("\($0) \(plan.window.newestClosed(watermarkMs: $1, latenessMs: 0))")
+        }
+        rows += anomalies.takeRows().joined()
+        impacts += anomalies.takeImpacts().joined()
     }
 
     /// Takes windows of a single key from 0 on; nil: no row, a window without any.

@@ -38,7 +38,7 @@ extension AnomalyRunner {
         try groups?.decode(from: &own, alerts: alerts)
         lastWindow = try own.readOptional()
         for _ in 0..<(try own.readCount(bytesEach: 9)) {
-            waiting.append(try EmittedWindow(from: &own, keyCount: keys.count, nowMs: nowMs))
+            waiting.append(try EmittedWindow(from: &own, of: query.window, keyCount: keys.count, nowMs: nowMs))
         }
         guard own.isAtEnd else { throw DecodingFailure("detector \(plan.name): \(own.remaining) bytes too many") }
         guard isSameDetector else { return }

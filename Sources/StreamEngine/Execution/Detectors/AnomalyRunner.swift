@@ -10,7 +10,7 @@ final class AnomalyRunner {
     /// Windows of a gap that are told as missing; what follows is skipped.
     static let gapWindowsMax: Int64 = 1024
 
-    private let query: QueryPlan
+    let query: QueryPlan
     let identity: IncidentIdentity
     private let rules: AlertRules
     /// Shared by the runners of all owners.

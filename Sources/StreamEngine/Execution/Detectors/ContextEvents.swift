@@ -59,7 +59,7 @@ final class ContextEvents {
         sort()
         let from = EventTime.difference(startMs, plan.afterMs)
         let to = EventTime.difference(endMs, -plan.beforeMs)
-        let wanted = plan.match.map { key.value(of: $0.label) ?? .empty }
+        let wanted = wanted(of: key)
         var found: [AnomalyEvent] = []
         var place = firstIndex(atOrAfter: to)
         while place > 0, found.count < limit {
@@ -70,6 +70,18 @@ final class ContextEvents {
         }
         return found.reversed()
     }
+
+    /// The events after a time (nil: all there are) up to another, oldest first, each with what a key must show to be meant.
+    func events(after fromMs: Int64?, through toMs: Int64) -> [(event: AnomalyEvent, match: [ByteString])] {
+        sort()
+        let first = fromMs.map { firstIndex(atOrAfter: EventTime.difference($0, -1)) } ?? 0
+        let end = firstIndex(atOrAfter: EventTime.difference(toMs, -1))
+        guard first < end else { return [] }
+        return events[first..<end].map { (described($0.event), $0.match) }
+    }
+
+    /// What events must hold to mean a key.
+    func wanted(of key: DetectorKey) -> [ByteString] { plan.match.map { key.value(of: $0.label) ?? .empty } }
 
     /// Forgets what bears on no window that starts at or after `startMs`.
     func forget(beforeWindowStartMs startMs: Int64) {

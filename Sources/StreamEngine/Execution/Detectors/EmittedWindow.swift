@@ -31,8 +31,11 @@ struct EmittedWindow {
         self.emittedAtMs = emittedAtMs
     }
 
-    init(from reader: inout ByteReader, keyCount: Int, nowMs: Int64) throws(DecodingFailure) {
+    init(
+        from reader: inout ByteReader, of spec: WindowSpec, keyCount: Int, nowMs: Int64
+    ) throws(DecodingFailure) {
         let number: Int64 = try reader.read()
+        guard spec.holds(window: number) else { throw DecodingFailure("window \(number) lies outside of time") }
         let count = try reader.readCount(bytesEach: 10)
         var keys: [UInt32] = []
         var values: [Double] = []

@@ -8,42 +8,69 @@ enum DetectorOwner: Hashable, Sendable {
     case partition(PartitionID)
 }
 
-/// Every detector of one query. Used by the coordinator, at emission.
+/// Every detector and every impact of one query. Used by the coordinator, at emission.
 final class QueryAnomalies {
     private let plan: QueryPlan
     private let job: String
     /// The events each detector asks, in the order of its `context`.
     let contexts: [[ContextEvents]]
+    /// The events each impact asks.
+    let impactEvents: [ContextEvents]
     private var owners: [DetectorOwner: Owner] = [:]
     /// What was found since the last `takeRows`, for each detector in the plan's order.
     private var rows: [[AnomalyRow]]
+    private var impactRows: [[ImpactRow]]
     /// What `sharedState` wrote last.
     private var sharedBytes: [UInt8] = []
     /// Rows found since the start.
     private(set) var rowsOut = 0
+    private(set) var impactRowsOut = 0
 
-    /// One owner's detectors.
+    /// One owner's detectors and impacts.
     private struct Owner {
         let runners: [AnomalyRunner]
-        /// The runners' own index of each key of the emitter; `UInt32.max`: not asked yet.
+        let impacts: [ImpactRunner]
+        /// The own index that each runner, then each impact, has of each key of the emitter; `UInt32.max`: not asked yet.
         var index: [[UInt32]]
+
+        /// The indices by which a follower knows keys of the emitter.
+        mutating func indices(
+            _ place: Int, of keys: [UInt32], in directory: [GroupKey], _ ask: (GroupKey) -> UInt32
+        ) -> [UInt32] {
+            if index[place].count < directory.count {
+                index[place].append(contentsOf: repeatElement(.max, count: directory.count - index[place].count))
+            }
+            return keys.map { key in
+                let known = index[place][Int(key)]
+                if known != .max { return known }
+                let new = ask(directory[Int(key)])
+                index[place][Int(key)] = new
+                return new
+            }
+        }
     }
 
-    /// nil where the query has no detectors.
+    /// nil where the query has neither detectors nor impacts.
     init?(plan: QueryPlan, job: String) {
-        guard !plan.anomalies.isEmpty else { return nil }
+        guard !plan.anomalies.isEmpty || !plan.impacts.isEmpty else { return nil }
         self.plan = plan
         self.job = job
         contexts = plan.anomalies.map { $0.contexts.map { ContextEvents($0) } }
+        impactEvents = plan.impacts.map { ContextEvents($0.events) }
         rows = plan.anomalies.map { _ in [] }
+        impactRows = plan.impacts.map { _ in [] }
     }
 
     private func makeOwner() -> Owner {
         Owner(
             runners: zip(plan.anomalies, contexts).map {
                 AnomalyRunner($0, query: plan, job: job, contexts: $1)
-            }, index: plan.anomalies.map { _ in [] })
+            },
+            impacts: zip(plan.impacts, impactEvents).map { ImpactRunner($0, query: plan, events: $1) },
+            index: noIndices)
     }
+
+    private var noIndices: [[UInt32]] { Array(repeating: [], count: plan.anomalies.count + plan.impacts.count) }
 
     // MARK: Windows
 
@@ -55,18 +82,8 @@ final class QueryAnomalies {
     ) {
         var owner = owners[id] ?? makeOwner()
         for (place, runner) in owner.runners.enumerated() {
-            if owner.index[place].count < directory.count {
-                owner.index[place].append(
-                    contentsOf: repeatElement(.max, count: directory.count - owner.index[place].count))
-            }
-            let own = keys.map { key in
-                let known = owner.index[place][Int(key)]
-                if known != .max { return known }
-                let index = runner.index(of: directory[Int(key)])
-                owner.index[place][Int(key)] = index
-                return index
-            }
-            let cells = cells(of: runner.plan, in: batch)
+            let own = owner.indices(place, of: keys, in: directory) { runner.index(of: $0) }
+            let cells = cells(at: runner.plan.column, in: batch)
             let generation = runner.keyGeneration
             runner.take(
                 EmittedWindow(
@@ -74,14 +91,21 @@ final class QueryAnomalies {
                 into: &rows[place])
             if runner.keyGeneration != generation { owner.index[place] = [] }
         }
+        for (place, impact) in owner.impacts.enumerated() {
+            let own = owner.indices(plan.anomalies.count + place, of: keys, in: directory) { impact.index(of: $0) }
+            let cells = cells(at: impact.plan.column, in: batch)
+            impact.take(
+                EmittedWindow(
+                    number: window, keys: own, values: cells.values, present: cells.present, emittedAtMs: nowMs))
+        }
         owners[id] = owner
     }
 
-    /// The numbers a detector looks at; 1 where it looks at no column.
-    private func cells(of plan: AnomalyPlan, in batch: RowBatch) -> (values: [Double], present: [Bool]) {
+    /// The numbers of a column of the plan's schema; 1 where none is looked at.
+    private func cells(at slot: Int?, in batch: RowBatch) -> (values: [Double], present: [Bool]) {
         let everywhere = [Bool](repeating: true, count: batch.rowCount)
-        guard let slot = plan.column else { return ([Double](repeating: 1, count: batch.rowCount), everywhere) }
-        let column = batch.columns[self.plan.resultSlots(in: batch.schema)[slot]]
+        guard let slot else { return ([Double](repeating: 1, count: batch.rowCount), everywhere) }
+        let column = batch.columns[plan.resultSlots(in: batch.schema)[slot]]
         let present = column.valid ?? everywhere
         switch column.values {
         case .doubles(let values): return (values, present)
@@ -93,18 +117,24 @@ final class QueryAnomalies {
 
     /// The emitter's key indices have changed.
     func keysMoved() {
-        for id in owners.keys { owners[id]?.index = plan.anomalies.map { _ in [] } }
+        for id in owners.keys { owners[id]?.index = noIndices }
     }
 
     /// Judges windows that waited for events which are here now. `nowMs` is the wall clock of a live run; `onTimeout` is told
-    /// of verdicts that go without them: the detector, and the end of its window.
-    func release(nowMs: Int64?, onTimeout: (AnomalyPlan, Int64) -> Void) {
+    /// of verdicts that go without them: the detector's or impact's name, and the end of its window.
+    func release(nowMs: Int64?, onTimeout: (String, Int64) -> Void) {
         for id in owners.keys.sorted(by: Self.isBefore) {
             guard var owner = owners[id] else { continue }
             for (place, runner) in owner.runners.enumerated() {
                 let generation = runner.keyGeneration
-                runner.release(nowMs: nowMs, onTimeout: { onTimeout(runner.plan, $0) }, into: &rows[place])
+                runner.release(nowMs: nowMs, onTimeout: { onTimeout(runner.plan.name, $0) }, into: &rows[place])
                 if runner.keyGeneration != generation { owner.index[place] = [] }
+            }
+            for (place, impact) in owner.impacts.enumerated() {
+                let generation = impact.keyGeneration
+                impact.release(
+                    nowMs: nowMs, onTimeout: { onTimeout(impact.plan.name, $0) }, into: &impactRows[place])
+                if impact.keyGeneration != generation { owner.index[plan.anomalies.count + place] = [] }
             }
             owners[id] = owner
         }
@@ -122,14 +152,20 @@ final class QueryAnomalies {
 
     /// Events that bear on no window to come.
     private func forgetEvents(marginMs: Int64) {
-        for (place, contexts) in contexts.enumerated() where !contexts.isEmpty && !owners.isEmpty {
-            var needed = Int64.max
-            for owner in owners.values {
-                guard let own = owner.runners[place].oldestNeededMs else { return }
-                needed = min(needed, own)
-            }
-            for context in contexts { context.forget(beforeWindowStartMs: EventTime.difference(needed, marginMs)) }
+        guard !owners.isEmpty else { return }
+        for (place, contexts) in contexts.enumerated() where !contexts.isEmpty {
+            forget(contexts, owners.values.map { $0.runners[place].oldestNeededMs }, marginMs)
         }
+        for (place, events) in impactEvents.enumerated() {
+            forget([events], owners.values.map { $0.impacts[place].oldestNeededMs }, marginMs)
+        }
+    }
+
+    private func forget(_ events: [ContextEvents], _ needed: [Int64?], _ marginMs: Int64) {
+        // An owner that has seen no window may need them all.
+        let known = needed.compactMap(\.self)
+        guard known.count == needed.count, let oldest = known.min() else { return }
+        for context in events { context.forget(beforeWindowStartMs: EventTime.difference(oldest, marginMs)) }
     }
 
     /// What was found since the last call, for each detector.
@@ -139,11 +175,21 @@ final class QueryAnomalies {
         return rows
     }
 
-    /// Forgets what was found since the last `takeRows`: it was found and written before.
-    func discardRows() { rows = plan.anomalies.map { _ in [] } }
+    /// What events did, found since the last call, for each impact.
+    func takeImpacts() -> [[ImpactRow]] {
+        impactRowsOut += impactRows.reduce(0) { $0 + $1.count }
+        defer { impactRows = plan.impacts.map { _ in [] } }
+        return impactRows
+    }
 
-    /// The names of the broadcast sources that some verdict needs.
-    var contextSources: Set<String> { Set(contexts.joined().map(\.plan.source)) }
+    /// Forgets what was found since the last `takeRows` and `takeImpacts`: it was found and written before.
+    func discardRows() {
+        rows = plan.anomalies.map { _ in [] }
+        impactRows = plan.impacts.map { _ in [] }
+    }
+
+    /// Where the events of every detector and impact are gathered.
+    var everyContext: [ContextEvents] { contexts.joined() + impactEvents }
 
     // MARK: State
 
@@ -156,7 +202,7 @@ final class QueryAnomalies {
         guard always || hasChanged(.partition(id)) else { return nil }
         var writer = ByteWriter()
         encodeState(of: .partition(id), into: &writer)
-        let rows = owners[.partition(id)]?.runners.reduce(0) { $0 + $1.keys.count } ?? 0
+        let rows = owners[.partition(id)].map { Self.keyCount(of: $0) } ?? 0
         return StateBlock(id: .detectors(query: plan.name, id), isWhole: true, bytes: writer.bytes, rows: rows)
     }
 
@@ -172,12 +218,23 @@ final class QueryAnomalies {
     }
 
     /// Whether an owner's state changed since it was written last.
-    func hasChanged(_ id: DetectorOwner) -> Bool { owners[id]?.runners.contains { $0.hasChanged } ?? false }
+    func hasChanged(_ id: DetectorOwner) -> Bool {
+        guard let owner = owners[id] else { return false }
+        return owner.runners.contains { $0.hasChanged } || owner.impacts.contains { $0.hasChanged }
+    }
 
     /// Writes an owner's whole state.
     func encodeState(of id: DetectorOwner, into writer: inout ByteWriter) {
         let runners = owners[id]?.runners ?? []
-        writer.writeCount(runners.count)
+        let impacts = owners[id]?.impacts ?? []
+        writer.writeCount(runners.count + impacts.count)
+        for impact in impacts {
+            var own = ByteWriter()
+            impact.encode(to: &own)
+            writer.write(Self.impactPrefix + impact.plan.name)
+            writer.write(lengthPrefixed: own.bytes)
+            impact.hasChanged = false
+        }
         for runner in runners {
             var own = ByteWriter()
             runner.encode(to: &own)
@@ -187,15 +244,22 @@ final class QueryAnomalies {
         }
     }
 
-    /// Replaces an owner's state by what was written. Detectors that the job no longer has are left out, new ones begin
+    /// Before the names of impacts in state; no detector's name has a slash.
+    private static let impactPrefix = "impact/"
+
+    /// Replaces an owner's state by what was written. Detectors and impacts that the job no longer has are left out, new ones begin
     /// empty. `nowMs` is the wall clock, for verdicts that wait.
     func decodeState(of id: DetectorOwner, from reader: inout ByteReader, nowMs: Int64) throws(DecodingFailure) {
         let owner = makeOwner()
         for _ in 0..<(try reader.readCount(bytesEach: 2)) {
             let name = try reader.readString()
             var own = ByteReader(try reader.readLengthPrefixed())
-            guard let runner = owner.runners.first(where: { $0.plan.name == name }) else { continue }
-            try runner.decode(from: &own, nowMs: nowMs)
+            if name.hasPrefix(Self.impactPrefix) {
+                let impact = owner.impacts.first { $0.plan.name == name.dropFirst(Self.impactPrefix.count) }
+                try impact?.decode(from: &own, nowMs: nowMs)
+            } else if let runner = owner.runners.first(where: { $0.plan.name == name }) {
+                try runner.decode(from: &own, nowMs: nowMs)
+            }
         }
         owners[id] = owner
         sharedBytes = []
@@ -210,7 +274,15 @@ final class QueryAnomalies {
     }
 
     /// Bytes held by every owner.
-    var stateBytes: Int { owners.values.reduce(0) { $0 + $1.runners.reduce(0) { $0 + $1.byteCount } } }
-    /// Keys known, over all detectors.
-    var keyCount: Int { owners.values.reduce(0) { $0 + $1.runners.reduce(0) { $0 + $1.keys.count } } }
+    var stateBytes: Int {
+        owners.values.reduce(0) { total, owner in
+            total + owner.runners.reduce(0) { $0 + $1.byteCount } + owner.impacts.reduce(0) { $0 + $1.byteCount }
+        }
+    }
+    /// Keys known, over all detectors and impacts.
+    var keyCount: Int { owners.values.reduce(0) { $0 + Self.keyCount(of: $1) } }
+
+    private static func keyCount(of owner: Owner) -> Int {
+        owner.runners.reduce(0) { $0 + $1.keys.count } + owner.impacts.reduce(0) { $0 + $1.keyCount }
+    }
 }

@@ -117,6 +117,7 @@ public final class ParquetSink: Sink {
     }
 
     public var written: (files: Int, bytes: Int64)? { committed }
+    public var findingForm: FindingForm { .table }
 
     /// Why small files could last not be merged; nil where they could.
     public var mergeFailure: String? { small.failure }
