@@ -73,7 +73,7 @@ struct ParquetColumnBuffer {
         if isAnyNull { noteRows(count, isNull: isNull) } else { noteRows(count) }
         // A dictionary may hold far more than these rows use, and the same text twice.
         var known = [UInt32](repeating: .max, count: dictionary.count)
-        codes.reserveCapacity(codes.count + count)
+        // No reserveCapacity: it would make the array exactly as large, so that each batch moves all of it.
         for row in 0..<count where !isAnyNull || !isNull(row) {
             let theirs = code(row)
             if known[theirs] == .max { known[theirs] = intern(dictionary[theirs]) }
@@ -96,7 +96,8 @@ struct ParquetColumnBuffer {
     }
 
     private mutating func noteRows(_ count: Int, isNull: (Int) -> Bool) {
-        var all = valid ?? Array(repeating: true, count: rowCount)
+        // Taken out while it grows: a second reference would copy all of it.
+        var all = valid.take() ?? Array(repeating: true, count: rowCount)
         for row in 0..<count {
             let isNull = isNull(row)
             all.append(!isNull)
