@@ -56,8 +56,13 @@ let package = Package(
 
         .executableTarget(
             name: "benchmarks",
-            dependencies: ["CRdkafka", "Connectors", "EmbeddedBroker", "Operators", "StreamEngine", "Platform"],
-            path: "Benchmarks", exclude: ["peers"], swiftSettings: release),
+            dependencies: [
+                "CRdkafka", "CAllocations", "Connectors", "EmbeddedBroker", "Operators", "StreamEngine", "Platform",
+            ],
+            path: "Benchmarks", exclude: ["allocations", "peers", "reference"], swiftSettings: release),
+
+        // Counts what the benchmark program allocates.
+        .target(name: "CAllocations", path: "Benchmarks/allocations"),
 
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "StreamEngineTests", dependencies: ["StreamEngine", "Operators", "Platform"]),

@@ -14,6 +14,9 @@ let benchmarks: [(name: String, run: () -> Void)] = [
     ("checkpoint", runCheckpointBenchmark),
     ("parquet", runParquetBenchmark),
     ("epochs", runEpochBenchmark),
+    ("stages", runStagesBenchmark),
+    ("sliding", runSlidingBenchmark),
+    ("cardinality", runCardinalityBenchmark),
 ]
 
 let wanted = CommandLine.arguments.dropFirst()

@@ -32,8 +32,7 @@ def table(root):
                  for entry in json.loads(manifest.read_text())["entries"]]
     else:
         paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.stat().st_size > 0
-                 and not any(part.startswith(("_", ".")) and not part.startswith(".part") and not part.startswith("part")
-                             for part in path.relative_to(root).parts)]
+                 and not any(part.startswith(("_", ".")) for part in path.relative_to(root).parts)]
     parquet = [path for path in paths if path.read_bytes()[:4] == b"PAR1"]
     tables = [pq.read_table(path) for path in parquet]
     names = csv.ReadOptions(column_names=COLUMNS)

@@ -63,10 +63,10 @@ def one_run(system, query, told, output):
         result = measure.run(stream_job.command(told.program, query, source, output, WORKERS))
         result["told"] = stream_job.told(result["told"])
         return result
-    python, reason = environment(told.work, system.name, system.packages)
+    python, reason = environment(told.work, system.environment_name or system.name, system.packages)
     if reason:
         return {"ok": False, "error": reason, "told": {}}
-    return measure.run([str(python), str(HERE / system.script), query, str(source), str(output), str(WORKERS)],
+    return measure.run([str(python), str(HERE / system.script), query, str(source), str(output), str(WORKERS), *system.arguments],
                        environment=system.environment(python), timeout=told.timeout)
 
 
