@@ -59,7 +59,7 @@ let package = Package(
             dependencies: [
                 "CRdkafka", "CAllocations", "Connectors", "EmbeddedBroker", "Operators", "StreamEngine", "Platform",
             ],
-            path: "Benchmarks", exclude: ["allocations", "peers", "reference"], swiftSettings: release),
+            path: "Benchmarks", exclude: ["allocations", "items", "peers", "reference"], swiftSettings: release),
 
         // Counts what the benchmark program allocates.
         .target(name: "CAllocations", path: "Benchmarks/allocations"),

@@ -6,8 +6,9 @@
 
 few:  2,000,000 samples of    500 series (25 metrics x 20 instances), 4,000 scrapes 15 s apart: 16 h 40 min
 many: 2,000,000 samples of 200,000 series (25 metrics x 8,000 instances), 10 scrapes 15 s apart
+four: 4,000,000 samples of  1,000 series in four files, text only
 
-Half of the instances are in each file. A file is in time order; an instance is scraped at its own second of the 15. A third
+Each file has its share of the instances. A file is in time order; an instance is scraped at its own second of the 15. A third
 of the metrics are growing integers, a third decimals of three places, a third numbers of up to 17 digits.
 """
 import random
@@ -18,8 +19,9 @@ from pathlib import Path
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SCRAPE_SECONDS = 15
 METRICS = 25
-SHAPES = {"few": (20, 4000), "many": (8000, 10)}
-FILES = 2
+# Instances, scrapes, files.
+SHAPES = {"few": (20, 4000, 2), "many": (8000, 10, 2), "four": (40, 4000, 4)}
+FORMS = [("few", "json"), ("few", "text"), ("many", "json"), ("many", "text"), ("four", "text")]
 NAMES = [
     "node_cpu_seconds_total", "node_memory_MemAvailable_bytes", "node_disk_io_time_seconds_total", "node_load1",
     "node_network_receive_bytes_total",
@@ -42,10 +44,10 @@ def values(metric, generator):
 
 
 def write(directory, shape, form):
-    instances, scrapes = SHAPES[shape]
-    share = instances // FILES
-    for file in range(FILES):
-        generator = random.Random(9 * FILES + file)
+    instances, scrapes, files = SHAPES[shape]
+    share = instances // files
+    for file in range(files):
+        generator = random.Random(9 * files + file)
         series = []
         for index in range(file * share, (file + 1) * share):
             for metric in range(METRICS):
@@ -73,15 +75,19 @@ def write(directory, shape, form):
 
 def make(directory):
     """Makes what is not there yet."""
-    for shape in SHAPES:
-        for form in ["json", "text"]:
-            target = Path(directory) / f"{shape}-{form}"
-            if target.exists():
-                continue
-            partial = target.with_name(target.name + ".partial")
-            partial.mkdir(parents=True, exist_ok=True)
-            write(partial, shape, form)
-            partial.rename(target)
+    for shape, form in FORMS:
+        target = Path(directory) / f"{shape}-{form}"
+        if target.exists():
+            continue
+        partial = target.with_name(target.name + ".partial")
+        partial.mkdir(parents=True, exist_ok=True)
+        write(partial, shape, form)
+        partial.rename(target)
+
+
+def samples(shape):
+    instances, scrapes, _ = SHAPES[shape]
+    return instances * METRICS * scrapes
 
 
 if __name__ == "__main__":
