@@ -62,7 +62,9 @@ final class ScrapeReader: PartitionReader {
     /// Bytes of the series' names and label names and values.
     var labelBytes: Int {
         (0..<seriesCount).reduce(0) { total, index in
-            total + "__name__node_metric_\(index % Self.metrics)_bytesinstancenode-\(index / Self.metrics):9100jobnode".utf8.count
+            total
+                + "__name__node_metric_\(index % Self.metrics)_bytesinstancenode-\(index / Self.metrics):9100jobnode"
+                .utf8.count
         }
     }
 
