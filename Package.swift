@@ -57,7 +57,8 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "CRdkafka", "CAllocations", "Connectors", "EmbeddedBroker", "Operators", "StreamEngine", "Platform",
+                "CRdkafka", "CAllocations", "Connectors", "EmbeddedBroker", "JobFile", "Operators", "StreamEngine",
+                "Platform",
             ],
             path: "Benchmarks", exclude: ["allocations", "items", "peers", "reference"], swiftSettings: release),
 

@@ -10,6 +10,7 @@ let benchmarks: [(name: String, run: () -> Void)] = [
     ("detectors", runDetectorsBenchmark),
     ("expressions", runExpressionsBenchmark),
     ("kafka-consume", runKafkaConsumeBenchmark),
+    ("kafka-path", runKafkaPathBenchmark),
     ("broker", runBrokerBenchmark),
     ("checkpoint", runCheckpointBenchmark),
     ("parquet", runParquetBenchmark),
@@ -19,7 +20,9 @@ let benchmarks: [(name: String, run: () -> Void)] = [
     ("cardinality", runCardinalityBenchmark),
 ]
 
-let wanted = CommandLine.arguments.dropFirst()
+// The roles of `kafka-path` are processes of this program.
+let wanted = CommandLine.arguments.dropFirst().prefix(
+    CommandLine.arguments.dropFirst().first == "kafka-path" ? 1 : .max)
 let unknown = wanted.filter { name in !benchmarks.contains { $0.name == name } }
 if unknown.isEmpty {
     for benchmark in benchmarks where wanted.isEmpty || wanted.contains(benchmark.name) { benchmark.run() }

@@ -56,6 +56,7 @@ extension JobExecution {
         epoch += 1
         dirty = false
         lastWork = TriggerWork()
+        latency.discarded()
         let ids = sources.flatMap(\.tasks).map(\.id)
         dropLoaded(ids, session)
         live.waiting += ids.filter { !live.waiting.contains($0) }

@@ -56,6 +56,7 @@ extension JobExecution {
         guard hasNews, session?.catchingUp.isEmpty ?? true else { return }
         FaultPoint.reach(.planned)
         if let session { try commit(session) } else { try commitWithoutCheckpoint() }
+        latency.published(nowMs: clock.wallMs())
         epoch += 1
         epochsCommitted += 1
         dirty = false

@@ -58,6 +58,10 @@ public final class JobExecution {
     var live = LiveRunState()
     /// A replay of topics: what looks after their client.
     var topicWatch: TopicWatch?
+    /// How long final rows took (live only).
+    var latency = RowLatency()
+    /// The Kafka timestamp of the record that closes the windows being emitted; nil where the clock does, or nothing is known.
+    var closingRecordMs: Int64?
     /// Called after each trigger with what it did.
     public var onProgress: ((QueryProgress) -> Void)?
 
@@ -223,6 +227,7 @@ public final class JobExecution {
 
     private func write(_ rows: RowBatch, query index: Int, _ source: SourceExecution) throws {
         lastWork.rows += rows.rowCount
+        if let closingRecordMs { latency.wrote(rows: rows.rowCount, recordMs: closingRecordMs) }
         let info = info(query: job.queries[index].name, watermarkMs: source.watermarkMs)
         for sink in outputs.queries[index].sinks { try sink.write(rows, info) }
     }
@@ -231,7 +236,9 @@ public final class JobExecution {
     func emit(trigger: Bool) throws {
         passEvents()
         for source in sources {
+            closingRecordMs = isLive && !trigger ? source.closingRecordMs : nil
             try source.emit(trigger: trigger) { try write($1, query: $0, source) }
+            closingRecordMs = nil
             try writeLate(source)
             // What a checkpoint is to hold stays.
             if replayCheckpoint == nil { for task in source.tasks { task.retireIfDone() } }
@@ -241,7 +248,11 @@ public final class JobExecution {
 
     /// Partition-local queries of a live run.
     func emitLocal() throws {
-        for source in sources { try source.emitLocal { try write($1, query: $0, source) } }
+        for source in sources {
+            closingRecordMs = source.closingRecordOfAnyMs
+            try source.emitLocal { try write($1, query: $0, source) }
+            closingRecordMs = nil
+        }
         try writeAnomalies()
     }
 
@@ -323,7 +334,7 @@ public final class JobExecution {
         return QueryProgress(
             epoch: epoch - 1, samples: lastWork.samples, samplesPerSecond: Double(lastWork.samples) / seconds,
             rows: lastWork.rows, anomalies: lastWork.anomalies, commitMs: Double(nowNs - commitStartNs) / 1e6,
-            lag: lag?(),
+            lag: lag?(), latency: isLive ? LatencyFigures(latency.histogram) : nil, latestLatencyMs: latency.lastMs,
             late: sources.reduce(0) { $0 + $1.lateCount }, bad: sources.reduce(0) { $0 + $1.badCount },
             sources: sources.map { $0.progress(nowMs: isLive ? clock.wallMs() : nil) })
     }
@@ -360,6 +371,7 @@ public final class JobExecution {
         summary.impacts = sources.reduce(0) { total, source in
             total + source.emitters.reduce(0) { $0 + ($1.emitter.anomalies?.impactRowsOut ?? 0) }
         }
+        summary.latency = isLive ? LatencyFigures(latency.histogram) : nil
         summary.closedByEnd = sources.reduce(0) { $0 + $1.closedByEnd }
         for (index, plan) in job.queries.enumerated() {
             for source in sources {

@@ -21,6 +21,8 @@ public struct JobSummary: Sendable {
     public var closedByEnd = 0
     public var seconds = 0.0
     public var peakRSSBytes: Int64 = 0
+    /// How long final rows took (`run`); nil where none was counted.
+    public var latency: LatencyFigures?
     /// Whether a signal ended the run before its input did.
     public var interrupted = false
     public var queries: [Query] = []

@@ -147,7 +147,9 @@ extension JobExecution {
         for source in sources {
             noteArrivals(source, nowMs: nowMs)
             noteIdle(source, looked, nowMs: nowMs)
+            let before = source.watermarkMs
             source.advanceWatermark()
+            source.closingRecordMs = source.closingRecordMs(before: before)
             raiseWhenAllIdle(source, nowMs: nowMs)
             raiseIdleLocally(source, nowMs: nowMs)
         }

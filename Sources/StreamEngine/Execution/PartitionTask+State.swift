@@ -2,12 +2,34 @@ import Platform
 
 /// What a task keeps for its checkpoints.
 struct TaskCheckpoint {
-    /// The last record processed.
-    var last: RecordMark?
+    /// The last record processed, as the state has it or as it came since.
+    private var known: RecordMark?
+    private let seen = SeenRecord()
     /// The record that the partition must still hold where the checkpoint says it does; nil once it was seen.
     var expected: RecordMark?
     /// Something happened since the last epoch.
     var isDirty = true
+
+    init(last: RecordMark? = nil, expected: RecordMark? = nil, isDirty: Bool = true) {
+        known = last
+        self.expected = expected
+        self.isDirty = isDirty
+    }
+
+    /// The last record processed.
+    var last: RecordMark? {
+        get { seen.mark ?? known }
+        set {
+            known = newValue
+            seen.forget()
+        }
+    }
+
+    /// A record was processed.
+    mutating func note(_ record: RawRecord) {
+        seen.note(record)
+        isDirty = true
+    }
 }
 
 /// Thrown by a task's own reading: the next record is one that may not be read yet.
@@ -44,16 +66,14 @@ extension PartitionTask {
 
     /// Notes a record; false for the one before the checkpoint's position, which is only looked at.
     func noteRecord(_ record: RawRecord) throws(RecreatedTopicError) -> Bool {
-        let mark = RecordMark(record)
         if let expected = checkpoint?.expected {
             checkpoint?.expected = nil
             if record.offset == expected.offset {
-                guard mark == expected else { throw RecreatedTopicError(offset: record.offset) }
+                guard RecordMark(record) == expected else { throw RecreatedTopicError(offset: record.offset) }
                 return false
             }
         }
-        checkpoint?.last = mark
-        checkpoint?.isDirty = true
+        checkpoint?.note(record)
         return true
     }
 

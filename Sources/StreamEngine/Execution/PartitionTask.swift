@@ -36,6 +36,8 @@ public final class PartitionTask {
     public internal(set) var nextOffset: Int64?
     /// Records were handed over by the last `process`.
     public private(set) var advanced = false
+    /// What the last `process` began with: the watermark before it, and the timestamp of its first record (for latencies), ms.
+    private(set) var sliceStart: (watermarkMs: Int64?, recordMs: Int64?) = (nil, nil)
     /// Why the task cannot go on.
     public private(set) var failure: (any Error)?
 
@@ -102,7 +104,10 @@ public final class PartitionTask {
             outcome = try reader.read(maxBytes: maxBytes) { record in
                 if let limitOffset, record.offset >= limitOffset { throw ReachedLimit() }
                 if checkpoint != nil, try !noteRecord(record) { return }
-                advanced = true
+                if !advanced {
+                    advanced = true
+                    sliceStart = (watermarkMs, record.timestampMs)
+                }
                 nextOffset = record.offset + 1
                 decoder?.decode(
                     record, latestTimestampMs: latestTimestampMs(record), series: series, into: batch)

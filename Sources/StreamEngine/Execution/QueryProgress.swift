@@ -1,3 +1,19 @@
+/// How long final rows took, from the Kafka timestamp of the record that closed their window until a `read_committed` reader
+/// has them: `LatencyHistogram`'s figures.
+public struct LatencyFigures: Sendable {
+    /// Rows counted.
+    public let rows: Int
+    public let p50Ms: Int64
+    public let p99Ms: Int64
+    public let maxMs: Int64
+
+    /// The figures of a histogram; nil where nothing was counted.
+    public init?(_ histogram: LatencyHistogram) {
+        guard let p50 = histogram.quantileMs(0.5), let p99 = histogram.quantileMs(0.99) else { return nil }
+        (rows, p50Ms, p99Ms, maxMs) = (histogram.count, p50, p99, histogram.maxMs)
+    }
+}
+
 /// What one trigger did: for listeners, the status line and `--json`, as Structured Streaming's progress.
 public struct QueryProgress: Sendable {
     /// How one source stands.
@@ -26,6 +42,10 @@ public struct QueryProgress: Sendable {
     public let commitMs: Double
     /// Records the broker holds beyond what was processed; nil where unknown (replay).
     public let lag: Int64?
+    /// How long final rows took since the start; nil in replay, and before the first.
+    public let latency: LatencyFigures?
+    /// The longest of the last trigger that had such rows, ms.
+    public let latestLatencyMs: Int64?
     /// Since the start.
     public let late: Int
     /// Since the start.

@@ -13,6 +13,8 @@ final class SourceExecution {
     var lastArrivalMs: [PartitionID: Int64] = [:]
     /// The watermark when the last partition became idle, and the last arrival then; while all are idle.
     var allIdleSince: (watermarkMs: Int64, arrivalMs: Int64)?
+    /// The Kafka timestamp of the record that moved the query's watermark in the last slice (live only), ms.
+    var closingRecordMs: Int64?
     /// Windows that only the end of input closed.
     var closedByEnd = 0
     /// Tasks of partitions that were given back: they go on where they stopped when the partition comes again, and their

@@ -37,6 +37,9 @@ final class StatusLine {
                 : "epoch \(FigureText.count(progress.epoch)) in \(FigureText.duration(seconds: progress.commitMs / 1000))"
         )
         parts.append(Plural.of(progress.rows, "row"))
+        if let latency = progress.latency {
+            parts.append("latency p99 \(FigureText.duration(seconds: Double(latency.p99Ms) / 1000))")
+        }
         if progress.anomalies > 0 { parts.append(Plural.of(progress.anomalies, "anomaly", "anomalies")) }
         parts.append("\(FigureText.count(progress.late)) late")
         parts.append("\(FigureText.count(progress.bad)) bad")

@@ -20,6 +20,12 @@ enum SummaryText {
             text += "  note     \(windows) closed by the end of input (--keep-open leaves them out)\n"
         }
         for note in nothingCameOut(summary) { text += "  note     \(note)\n" }
+        if let latency = summary.latency {
+            func time(_ ms: Int64) -> String { FigureText.duration(seconds: Double(ms) / 1000) }
+            text +=
+                "  latency  p50 \(time(latency.p50Ms)), p99 \(time(latency.p99Ms)), at most \(time(latency.maxMs)), from the "
+                + "record that closes a window to its rows (\(Plural.of(latency.rows, "row")))\n"
+        }
         text += "  memory   peak \(FigureText.bytes(summary.peakRSSBytes))\n"
         let outputs = summary.outputs.compactMap { output in
             output.written.map {
@@ -81,6 +87,14 @@ enum SummaryText {
         return text
     }
 
+    private static func latency(_ summary: JobSummary) -> JSONValue {
+        guard let latency = summary.latency else { return .null }
+        return .object([
+            ("rows", .integer(latency.rows)), ("p50Ms", .integer(Int(latency.p50Ms))),
+            ("p99Ms", .integer(Int(latency.p99Ms))), ("maxMs", .integer(Int(latency.maxMs))),
+        ])
+    }
+
     /// One JSON object on one line.
     static func json(_ summary: JobSummary) -> String {
         let queries = summary.queries.map { query -> (String, JSONValue) in
@@ -116,7 +130,8 @@ enum SummaryText {
             ("staleMarkers", .integer(summary.staleMarkers)), ("limitDrops", .integer(summary.limitDrops)),
             ("closedByEnd", .integer(summary.closedByEnd)), ("seconds", .number(summary.seconds)),
             ("samplesPerSecond", .number(summary.samplesPerSecond)),
-            ("peakRSSBytes", .integer(Int(summary.peakRSSBytes))), ("queries", .object(queries)),
+            ("peakRSSBytes", .integer(Int(summary.peakRSSBytes))), ("latency", latency(summary)),
+            ("queries", .object(queries)),
             ("partitions", .object(partitions)),
         ]).text
     }
