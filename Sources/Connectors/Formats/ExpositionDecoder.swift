@@ -16,6 +16,7 @@ protocol ExpositionDialect {
 /// Both decode a line to the same sample, whatever was read before.
 final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
     private let limits: DecodeLimits
+    private var plainLabels = PlainLabels()
 
     init(limits: DecodeLimits) {
         self.limits = limits
@@ -145,9 +146,12 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
             known = id
             p += length
         } else {
-            let parsed = try ExpositionSeries.parse(start, end, maxLabels: limits.maxLabelsPerSeries)
-            labels = parsed.labels
-            p = parsed.next
+            let maxLabels = limits.maxLabelsPerSeries
+            if let parsed = ExpositionSeries.parsePlain(start, end, maxLabels: maxLabels, &plainLabels) {
+                (labels, p) = parsed
+            } else {
+                (labels, p) = try ExpositionSeries.parse(start, end, maxLabels: maxLabels)
+            }
         }
         let seriesEnd = p
         skipBlanks(&p, end)

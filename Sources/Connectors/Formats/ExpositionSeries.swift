@@ -29,6 +29,39 @@ enum ExpositionSeries {
         return nil
     }
 
+    /// Reads the usual form, `name{label="value",…}` without blanks or escapes; nil where it is another, or anything is wrong
+    /// with it. Gives what `parse` gives.
+    static func parsePlain(
+        _ start: BytePointer, _ end: BytePointer, maxLabels: Int, _ plain: inout PlainLabels
+    ) -> (labels: SeriesLabels, next: BytePointer)? {
+        var p = start
+        guard p < end, isNameStart(p.pointee) || p.pointee == UInt8(ascii: ":") else { return nil }
+        while p < end, isNameByte(p.pointee) || p.pointee == UInt8(ascii: ":") { p += 1 }
+        let name = UnsafeBufferPointer(start: start, count: p - start)
+        guard p < end, p.pointee == UInt8(ascii: "{") else { return nil }
+        p += 1
+        plain.begin()
+        while p < end, p.pointee != UInt8(ascii: "}") {
+            let labelStart = p
+            guard isNameStart(p.pointee) else { return nil }
+            while p < end, isNameByte(p.pointee) { p += 1 }
+            let label = UnsafeBufferPointer(start: labelStart, count: p - labelStart)
+            guard end - p > 2, p[0] == UInt8(ascii: "="), p[1] == UInt8(ascii: "\"") else { return nil }
+            p += 2
+            let valueStart = p
+            while p < end, p.pointee != UInt8(ascii: "\"") {
+                guard p.pointee != UInt8(ascii: "\\") else { return nil }
+                p += 1
+            }
+            plain.add(label, UnsafeBufferPointer(start: valueStart, count: p - valueStart))
+            p += 1
+            guard p < end else { return nil }
+            if p.pointee == UInt8(ascii: ",") { p += 1 } else if p.pointee != UInt8(ascii: "}") { return nil }
+        }
+        guard p < end, let labels = plain.labels(name: name, maxLabels: maxLabels) else { return nil }
+        return (labels, p + 1)
+    }
+
     /// Reads name and labels; gives the first byte after them.
     static func parse(
         _ start: BytePointer, _ end: BytePointer, maxLabels: Int

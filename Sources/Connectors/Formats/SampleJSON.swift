@@ -39,6 +39,7 @@ struct SampleJSONElement: JSONElement {
     private var time = JSONTime()
     private var scratch: [UInt8] = []
     private var ordered = OrderedSpelling()
+    private var plainLabels = PlainLabels()
 
     init(maxLabels: Int) {
         self.maxLabels = maxLabels
@@ -220,7 +221,8 @@ struct SampleJSONElement: JSONElement {
             known = ordered.find(series)
             isNewSpelling = known != nil
         }
-        let labels = known == nil ? try readSeries(fields) : nil
+        var labels = known == nil ? readPlainSeries(fields) : nil
+        if known == nil, labels == nil { labels = try readSeries(fields) }
         let value = try Self.readValue(fields.value)
         let timestampMs = try context.eventTime(try JSONTime.read(fields.timestamp))
         let id: UInt32
@@ -273,6 +275,46 @@ struct SampleJSONElement: JSONElement {
             }
         }
         return .inScratch
+    }
+
+    /// Reads the usual form: a name, and labels, without escapes; nil where it is another, or anything is wrong with
+    /// it. Gives what `readSeries` gives.
+    private mutating func readPlainSeries(_ fields: Fields) -> SeriesLabels? {
+        guard let name = fields.name, let labels = fields.labels, !name.hasEscapes else { return nil }
+        // Both were found well formed: inside the braces, and between quotes.
+        var p = labels.start + 1
+        let end = labels.end
+        plainLabels.begin()
+        while true {
+            Self.skipSpaces(&p, end)
+            guard p < end else { return nil }
+            if p.pointee == UInt8(ascii: "}") { break }
+            guard let label = Self.plainString(&p, end) else { return nil }
+            Self.skipSpaces(&p, end)
+            guard p < end, p.pointee == UInt8(ascii: ":") else { return nil }
+            p += 1
+            Self.skipSpaces(&p, end)
+            guard let value = Self.plainString(&p, end) else { return nil }
+            plainLabels.add(label, value)
+            Self.skipSpaces(&p, end)
+            if p < end, p.pointee == UInt8(ascii: ",") { p += 1 }
+        }
+        return plainLabels.labels(
+            name: UnsafeBufferPointer(start: name.start + 1, count: name.end - name.start - 2), maxLabels: maxLabels)
+    }
+
+    /// What stands between the quotes at `at`; nil where there are none, or an escape within.
+    private static func plainString(_ at: inout BytePointer, _ end: BytePointer) -> UnsafeBufferPointer<UInt8>? {
+        guard at < end, at.pointee == UInt8(ascii: "\"") else { return nil }
+        let start = at + 1
+        var p = start
+        while p < end, p.pointee != UInt8(ascii: "\"") {
+            guard p.pointee != UInt8(ascii: "\\") else { return nil }
+            p += 1
+        }
+        guard p < end else { return nil }
+        at = p + 1
+        return UnsafeBufferPointer(start: start, count: p - start)
     }
 
     private func readSeries(_ fields: Fields) throws(DecodeFault) -> SeriesLabels {

@@ -53,14 +53,9 @@ extension GroupDirectory {
         let groupBound = try readBound(&reader)
         while keys.count < groupBound { keys.append(nil) }
         for group in try reader.readAscending(below: keys.count) {
-            if let old = keys[Int(group)] { indexByKey[old] = nil }
-            guard try reader.readFlag() else {
-                keys[Int(group)] = nil
-                continue
-            }
-            let key = try reader.readGroupKey()
-            keys[Int(group)] = key
-            indexByKey[key] = group
+            if let old = keys[Int(group)] { remove(group, old) }
+            guard try reader.readFlag() else { continue }
+            restore(try reader.readGroupKey(), at: group)
         }
         let logBound = try readBound(&reader)
         while logEntries.count < logBound { logEntries.append(nil) }

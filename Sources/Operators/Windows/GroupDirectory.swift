@@ -14,7 +14,7 @@ final class GroupDirectory {
     private var groupOfSeries: UnsafeMutablePointer<UInt32>
     private var capacity = 256
     var keys: [GroupKey?] = []
-    var indexByKey: [GroupKey: UInt32] = [:]
+    private var byKey = InternTable()
     var freeGroups: [UInt32] = []
     /// Ids of series in sample logs, by series index; kept apart from those of the dictionary, which are used again
     /// while a log may still hold the old one.
@@ -95,8 +95,7 @@ final class GroupDirectory {
         var changed = false
         for group in keys.indices where !isLive[group] {
             guard let key = keys[group] else { continue }
-            indexByKey[key] = nil
-            keys[group] = nil
+            remove(UInt32(group), key)
             unsaved?.groups.insert(UInt32(group))
             freeGroups.append(UInt32(group))
             changed = true
@@ -149,7 +148,8 @@ final class GroupDirectory {
     // MARK: Keys
 
     private func group(of key: GroupKey) -> UInt32 {
-        if let known = indexByKey[key] { return known }
+        let hash = key.hash64
+        if let known = byKey.find(hash, isSame: { keys[Int($0)] == key }) { return known }
         let index: UInt32
         if let free = freeGroups.popLast() {
             index = free
@@ -158,9 +158,21 @@ final class GroupDirectory {
             index = UInt32(keys.count)
             keys.append(key)
         }
-        indexByKey[key] = index
+        byKey.insert(hash, index)
         unsaved?.groups.insert(index)
         return index
+    }
+
+    /// Gives a key the index it had in a checkpoint, which is nobody's.
+    func restore(_ key: GroupKey, at index: UInt32) {
+        keys[Int(index)] = key
+        byKey.insert(key.hash64, index)
+    }
+
+    /// Takes a key away; its index stands for nobody.
+    func remove(_ index: UInt32, _ key: GroupKey) {
+        byKey.remove(key.hash64, index)
+        keys[Int(index)] = nil
     }
 
     private func key(of row: some ExpressionRow, _ labels: SeriesLabels) -> GroupKey {
@@ -205,7 +217,7 @@ final class GroupDirectory {
     }
 
     var byteCount: Int {
-        capacity * 4 + keys.capacity * MemoryLayout<GroupKey?>.stride + keys.count * 48
+        capacity * 4 + keys.capacity * MemoryLayout<GroupKey?>.stride + keys.count * 48 + byKey.byteCount
             + logEntries.capacity * MemoryLayout<LogEntry?>.stride
     }
 }

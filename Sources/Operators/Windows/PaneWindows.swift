@@ -38,12 +38,13 @@ public final class PaneWindows: WindowOperator {
 
     private var rowGroups: UnsafeMutablePointer<UInt32>
     private var rowGroupCapacity = 64
-    private var slotOfGroup: [Int32] = []
+    private let merger: PaneMerger
 
     /// Windows of `plan` over one partition.
     public init(plan: QueryPlan, partition: PartitionID, series: SeriesDictionary) {
         self.plan = plan
         window = plan.window
+        merger = PaneMerger(panesPerWindow: plan.window.panesPerWindow)
         groups = GroupDirectory(plan: plan, partition: partition, series: series)
         inputs = InputEvaluator(plan: plan, partition: partition, series: series)
         rowGroups = .allocate(capacity: rowGroupCapacity)
@@ -253,6 +254,7 @@ public final class PaneWindows: WindowOperator {
 
     private func flush(_ pane: Pane, _ batch: SampleBatch) {
         guard let rows = pane.pending, rows.count > 0 else { return }
+        merger.invalidate(pane.index)
         pane.grow(to: groups.bound)
         pane.mark(UnsafeBufferPointer(start: rows.groups, count: rows.count))
         inputs.update(pane.columns, rows: rows, batch: batch)
@@ -333,7 +335,7 @@ public final class PaneWindows: WindowOperator {
     }
 
     public var stateBytes: Int {
-        panes.values.reduce(groups.byteCount) { $0 + $1.byteCount }
+        panes.values.reduce(groups.byteCount + merger.byteCount) { $0 + $1.byteCount }
             + frozen.reduce(0) { $0 + $1.columns.reduce(0) { $0 + $1.byteCount } }
     }
 
@@ -353,36 +355,29 @@ public final class PaneWindows: WindowOperator {
                 window: number, groups: pane.groups, columns: pane.columns, indexedByGroup: true, logs: logs,
                 changed: changed)
         }
-        return merged(open, window: number, logs: logs, changed: changed)
-    }
-
-    private func merged(
-        _ open: [Pane], window number: Int64, logs: [[(log: SampleLog, count: Int)]], changed: [UInt32]
-    ) -> WindowPartial {
-        if slotOfGroup.count < groups.bound {
-            slotOfGroup.append(contentsOf: repeatElement(-1, count: groups.bound - slotOfGroup.count))
+        guard
+            let run = merger.merge(range, groupBound: groups.bound, pane: { panes[$0] })
+        else {
+            return WindowPartial(
+                window: number, groups: [], columns: [], indexedByGroup: false, logs: logs, changed: changed)
         }
-        var members: [UInt32] = []
-        for pane in open {
-            for group in pane.groups where slotOfGroup[Int(group)] < 0 {
-                slotOfGroup[Int(group)] = Int32(members.count)
-                members.append(group)
-            }
+        guard run.groups.count * 2 < groups.bound else {
+            return WindowPartial(
+                window: number, groups: run.groups, columns: run.columns, indexedByGroup: true, logs: logs,
+                changed: changed)
         }
-        let columns = plan.states.map { $0.kind.make() }
-        for column in columns { column.grow(to: members.count) }
-        for pane in open {
-            let targets = pane.groups.map { UInt32(slotOfGroup[Int($0)]) }
-            pane.groups.withUnsafeBufferPointer { sources in
-                targets.withUnsafeBufferPointer { targets in
-                    for (target, source) in zip(columns, pane.columns) {
-                        target.merge(source, sources: sources, targets: targets)
-                    }
+        // What waits for slower partitions takes no room for groups it has not.
+        let columns = run.columns.map { $0.makeEmpty() }
+        let targets = run.groups.indices.map { UInt32($0) }
+        run.groups.withUnsafeBufferPointer { sources in
+            targets.withUnsafeBufferPointer { targets in
+                for (compact, wide) in zip(columns, run.columns) {
+                    compact.grow(to: targets.count)
+                    compact.merge(wide, sources: sources, targets: targets)
                 }
             }
         }
-        for group in members { slotOfGroup[Int(group)] = -1 }
         return WindowPartial(
-            window: number, groups: members, columns: columns, indexedByGroup: false, logs: logs, changed: changed)
+            window: number, groups: run.groups, columns: columns, indexedByGroup: false, logs: logs, changed: changed)
     }
 }

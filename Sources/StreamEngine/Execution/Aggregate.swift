@@ -96,6 +96,8 @@ public protocol StateColumn: AnyObject {
     func decode(_ group: UInt32, from reader: inout ByteReader) throws(DecodingFailure)
     /// A fresh, empty column of the same type.
     func makeEmpty() -> any StateColumn
+    /// A column of the same states. They are copied when one of the two changes.
+    func copy() -> any StateColumn
     /// Bytes held.
     var byteCount: Int { get }
 }
@@ -109,7 +111,8 @@ public final class TypedStateColumn<State: AggregateState>: StateColumn {
 
     public func grow(to groupCount: Int) {
         guard groupCount > states.count else { return }
-        states.reserveCapacity(max(groupCount, min(states.count * 2, groupCount + 65_536)))
+        // Room that is not used yet is never touched, so it takes no memory.
+        if groupCount > states.capacity { states.reserveCapacity(max(groupCount, states.count * 2)) }
         State.appendEmpty(groupCount - states.count, to: &states)
     }
 
@@ -158,6 +161,12 @@ public final class TypedStateColumn<State: AggregateState>: StateColumn {
     }
 
     public func makeEmpty() -> any StateColumn { TypedStateColumn<State>() }
+
+    public func copy() -> any StateColumn {
+        let column = TypedStateColumn<State>()
+        column.states = states
+        return column
+    }
 
     public var byteCount: Int {
         states.capacity * MemoryLayout<State>.stride + states.reduce(0) { $0 + $1.heapBytes }
@@ -209,6 +218,12 @@ public final class TextStateColumn<State: TextAggregateState>: StateColumn {
     }
 
     public func makeEmpty() -> any StateColumn { TextStateColumn<State>() }
+
+    public func copy() -> any StateColumn {
+        let column = TextStateColumn<State>()
+        column.states = states
+        return column
+    }
 
     public var byteCount: Int {
         states.capacity * MemoryLayout<State>.stride + states.reduce(0) { $0 + $1.heapBytes }

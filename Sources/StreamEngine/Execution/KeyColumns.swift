@@ -9,7 +9,7 @@ final class KeyColumns {
         let description: ColumnDescription
         /// Texts and the code of each key, for text columns.
         var dictionary: [ByteString] = []
-        var codeOfText: [ByteString: Int32] = [:]
+        let codeOfText = TextCodes()
         var codes: [Int32] = []
         /// The number of each key, for others; nil where it is missing.
         var numbers: [Double?] = []
@@ -40,12 +40,16 @@ final class KeyColumns {
 
     private func intern(_ keys: [GroupKey]) {
         for key in keys[known...] {
-            for place in columns.indices { append(key.cells[place], to: &columns[place]) }
+            var place = 0
+            key.forEachCell { cell in
+                append(cell, to: &columns[place])
+                place += 1
+            }
         }
         known = keys.count
     }
 
-    private func append(_ cell: KeyCell, to column: inout Column) {
+    private func append(_ cell: GroupKey.PackedCell, to column: inout Column) {
         guard column.description.type == .text else {
             if case .number(let bits) = cell {
                 column.numbers.append(Double(bitPattern: bits))
@@ -58,14 +62,7 @@ final class KeyColumns {
             column.codes.append(TextColumn.null)
             return
         }
-        if let code = column.codeOfText[text] {
-            column.codes.append(code)
-        } else {
-            let code = Int32(column.dictionary.count)
-            column.codeOfText[text] = code
-            column.dictionary.append(text)
-            column.codes.append(code)
-        }
+        column.codes.append(column.codeOfText.code(of: text, in: &column.dictionary))
     }
 
     private func data(_ column: Column, _ indices: [UInt32]) -> ColumnData {
@@ -105,5 +102,22 @@ final class KeyColumns {
                 ColumnData(.texts(TextColumn(dictionary: dictionaries[name] ?? [], codes: codes[name] ?? [])))
             )
         }
+    }
+}
+
+/// The codes of packed texts in a dictionary that grows with them.
+private final class TextCodes {
+    private var table = InternTable()
+
+    /// The place of a text in `dictionary`, at whose end it is put when it is new.
+    func code(of packed: UnsafeBufferPointer<UInt8>, in dictionary: inout [ByteString]) -> Int32 {
+        let hash = packed.baseAddress.map { ByteHash.hash($0, packed.count) } ?? 0
+        if let known = table.find(hash, isSame: { OrderedText.isSame(packed, dictionary[Int($0)]) }) {
+            return Int32(known)
+        }
+        let code = UInt32(dictionary.count)
+        table.insert(hash, code)
+        dictionary.append(OrderedText.text(packed))
+        return Int32(code)
     }
 }

@@ -1,7 +1,7 @@
 /// Keys interned to dense indices that remember their order: group keys of a query over all its partitions, and the series
 /// that per-series functions see. Owned by the coordinator.
-struct OrderedDirectory<Key: Hashable & Comparable> {
-    private var indexByKey: [Key: UInt32] = [:]
+struct OrderedDirectory<Key: InternedKey>: ~Copyable {
+    private var byKey = InternTable()
     private(set) var keys: [Key] = []
     /// Indices in key order; all of them after `sort`.
     private(set) var order: [UInt32] = []
@@ -11,9 +11,10 @@ struct OrderedDirectory<Key: Hashable & Comparable> {
 
     /// The index of a key, new or known.
     mutating func index(of key: Key) -> UInt32 {
-        if let known = indexByKey[key] { return known }
+        let hash = key.hash64
+        if let known = byKey.find(hash, isSame: { keys[Int($0)] == key }) { return known }
         let index = UInt32(keys.count)
-        indexByKey[key] = index
+        byKey.insert(hash, index)
         keys.append(key)
         lastUsedMs.append(.min)
         return index
@@ -27,22 +28,38 @@ struct OrderedDirectory<Key: Hashable & Comparable> {
     /// The place of each key in key order. O(new · log new + all) when keys have come since the last call, else O(1).
     mutating func currentRanks() -> [UInt32] {
         guard order.count < keys.count else { return ranks }
-        let new = (UInt32(order.count)..<UInt32(keys.count)).sorted { keys[Int($0)] < keys[Int($1)] }
+        var new = Array(UInt32(order.count)..<UInt32(keys.count))
+        Key.sort(&new, by: keys)
         var merged: [UInt32] = []
         merged.reserveCapacity(keys.count)
-        var next = 0
-        for key in order {
-            while next < new.count, keys[Int(new[next])] < keys[Int(key)] {
-                merged.append(new[next])
-                next += 1
-            }
+        var taken = 0
+        for key in new {
+            let place = firstPlace(from: taken, notBefore: keys[Int(key)], isDense: new.count * 16 > order.count)
+            merged.append(contentsOf: order[taken..<place])
             merged.append(key)
+            taken = place
         }
-        merged.append(contentsOf: new[next...])
+        merged.append(contentsOf: order[taken...])
         order = merged
         ranks = [UInt32](repeating: 0, count: keys.count)
         for (rank, key) in order.enumerated() { ranks[Int(key)] = UInt32(rank) }
         return ranks
+    }
+
+    /// The first place of `order` from `start` on whose key does not come before `key`: step by step where keys are close,
+    /// else by halves.
+    private func firstPlace(from start: Int, notBefore key: Key, isDense: Bool) -> Int {
+        var low = start
+        guard !isDense else {
+            while low < order.count, keys[Int(order[low])] < key { low += 1 }
+            return low
+        }
+        var high = order.count
+        while low < high {
+            let middle = (low + high) / 2
+            if keys[Int(order[middle])] < key { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Forgets keys that were last used before `horizonMs`, when they are many. Then every index may change: gives the new
@@ -60,7 +77,8 @@ struct OrderedDirectory<Key: Hashable & Comparable> {
         }
         keys.removeLast(keys.count - kept)
         lastUsedMs.removeLast(lastUsedMs.count - kept)
-        indexByKey = Dictionary(uniqueKeysWithValues: keys.enumerated().map { ($1, UInt32($0)) })
+        byKey.removeAll()
+        for (index, key) in keys.enumerated() { byKey.insert(key.hash64, UInt32(index)) }
         order = []
         ranks = []
         return newIndex

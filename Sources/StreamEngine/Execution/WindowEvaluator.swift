@@ -34,10 +34,12 @@ struct Contribution {
 }
 
 /// A series within its group, as per-series functions see it over all partitions.
-struct GroupedSeries: Hashable, Comparable {
+struct GroupedSeries: InternedKey {
     let labels: SeriesLabels
     /// Index of the group's key.
     let key: UInt32
+
+    var hash64: UInt64 { labels.hash64 ^ UInt64(key) &* 0x9E37_79B9_7F4A_7C15 }
 
     /// By label bytes; then by group, where a group is told by topic or partition.
     static func < (a: GroupedSeries, b: GroupedSeries) -> Bool {
@@ -244,7 +246,8 @@ final class WindowEvaluator {
     }
 
     private func bucketCells(
-        _ values: SeriesValues, _ outer: any BucketAggregate, groupCount: Int, _ series: OrderedDirectory<GroupedSeries>
+        _ values: SeriesValues, _ outer: any BucketAggregate, groupCount: Int,
+        _ series: borrowing OrderedDirectory<GroupedSeries>
     ) -> ColumnData {
         var buckets = [[HistogramBucket]](repeating: [], count: groupCount)
         for row in values.values.indices {

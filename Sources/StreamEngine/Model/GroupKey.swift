@@ -15,33 +15,120 @@ public enum KeyCell: Sendable, Hashable {
 }
 
 /// What a row is grouped by: one cell for each `groupBy` column, or with `without` the labels that are left, by name.
+///
+/// Order of SEMANTICS §4: column by column as UTF-8 bytes, a missing label first; numbers by value. For `without` the
+/// columns are the labels by name: where two keys differ in a label's name, the one that has the later name lacks the
+/// earlier one, and so comes first.
+///
+/// Kept as one run of bytes that compares in just that order: a key is one allocation, and sorting a million of them
+/// does not follow pointers. In memory only; checkpoints write cells.
 public struct GroupKey: Sendable, Hashable, Comparable {
-    public let cells: [KeyCell]
+    let packed: [UInt8]
+
+    private static let missing: UInt8 = 1
+    private static let number: UInt8 = 2
+    private static let text: UInt8 = 3
+    private static let label: UInt8 = 4
 
     /// A key of these cells.
     public init(_ cells: [KeyCell]) {
-        self.cells = cells
+        var packed: [UInt8] = []
+        var size = 0
+        for case .text(let text) in cells { size += text.count + 2 }
+        packed.reserveCapacity(size)
+        for cell in cells { GroupKey.append(cell, to: &packed) }
+        self.packed = packed
     }
 
-    /// Order of SEMANTICS §4: column by column as UTF-8 bytes, a missing label first; numbers by value.
-    ///
-    /// For `without` the columns are the labels by name: where two keys differ in a label's name, the one that has the
-    /// later name lacks the earlier one, and so comes first.
-    public static func < (a: GroupKey, b: GroupKey) -> Bool {
-        for (x, y) in zip(a.cells, b.cells) where x != y {
-            switch (x, y) {
-            case (.missing, _): return true
-            case (_, .missing): return false
-            case (.text(let s), .text(let t)): return s < t
-            case (.label(let s), .label(let t)): return s.name != t.name ? t.name < s.name : s.value < t.value
-            case (.number(let s), .number(let t)):
-                return Double(bitPattern: s).isTotallyOrdered(belowOrEqualTo: Double(bitPattern: t))
-            case (.number, _): return true
-            case (_, .number): return false
-            case (.text, .label): return true
-            case (.label, .text): return false
+    private static func append(_ cell: KeyCell, to packed: inout [UInt8]) {
+        switch cell {
+        case .missing: packed.append(missing)
+        case .text(let value):
+            packed.append(text)
+            OrderedText.append(value, to: &packed)
+        case .number(let bits):
+            packed.append(number)
+            // IEEE 754's total order as that of unsigned integers: all bits turned below zero, else the sign's.
+            let ordered = bits >> 63 == 1 ? ~bits : bits | 1 << 63
+            for shift in stride(from: 56, through: 0, by: -8) {
+                packed.append(UInt8(truncatingIfNeeded: ordered >> UInt64(shift)))
+            }
+        case .label(let one):
+            packed.append(label)
+            let start = packed.count
+            OrderedText.append(one.name, to: &packed)
+            // A later name comes first.
+            for place in start..<packed.count { packed[place] = ~packed[place] }
+            OrderedText.append(one.value, to: &packed)
+        }
+    }
+
+    /// The cells, in the order of the columns.
+    public var cells: [KeyCell] {
+        var cells: [KeyCell] = []
+        forEachCell { cells.append($0.cell) }
+        return cells
+    }
+
+    /// One cell as it stands in a key.
+    enum PackedCell {
+        case missing
+        case number(bits: UInt64)
+        /// Escaped as `OrderedText` does it, without its end.
+        case text(UnsafeBufferPointer<UInt8>)
+        case label(Label)
+
+        var cell: KeyCell {
+            switch self {
+            case .missing: .missing
+            case .number(let bits): .number(bits: bits)
+            case .text(let packed): .text(OrderedText.text(packed))
+            case .label(let label): .label(label)
             }
         }
-        return a.cells.count < b.cells.count
     }
+
+    /// Hands out each cell; the bytes of a text are good during the call only.
+    func forEachCell(_ body: (PackedCell) -> Void) {
+        packed.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return }
+            var at = 0
+            func text(endedBy end: UInt8) -> UnsafeBufferPointer<UInt8> {
+                let start = at
+                while at < bytes.count, base[at] != end { at += 1 }
+                defer { at += 1 }
+                return UnsafeBufferPointer(start: base + start, count: at - start)
+            }
+            while at < bytes.count {
+                let kind = base[at]
+                at += 1
+                switch kind {
+                case GroupKey.number:
+                    var ordered: UInt64 = 0
+                    for _ in 0..<8 {
+                        ordered = ordered << 8 | UInt64(base[at])
+                        at += 1
+                    }
+                    body(.number(bits: ordered >> 63 == 1 ? ordered & ~(1 << 63) : ~ordered))
+                case GroupKey.text: body(.text(text(endedBy: OrderedText.end)))
+                case GroupKey.label:
+                    let name = text(endedBy: ~OrderedText.end).map { ~$0 }
+                    let value = text(endedBy: OrderedText.end)
+                    body(
+                        .label(
+                            Label(name.withUnsafeBufferPointer { OrderedText.text($0) }, OrderedText.text(value))))
+                default: body(.missing)
+                }
+            }
+        }
+    }
+
+    /// A hash of the key, in memory only.
+    public var hash64: UInt64 { ByteHash.hash(packed) }
+
+    public static func == (a: GroupKey, b: GroupKey) -> Bool { ByteHash.equal(a.packed, b.packed) }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(hash64) }
+
+    public static func < (a: GroupKey, b: GroupKey) -> Bool { OrderedText.precedes(a.packed, b.packed) }
 }

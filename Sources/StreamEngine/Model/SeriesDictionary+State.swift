@@ -77,17 +77,13 @@ extension SeriesDictionary {
             guard index < UInt64(labelsByIndex.count), let labels = labelsByIndex[Int(index)] else {
                 throw DecodingFailure("series \(index) is removed, but there is none")
             }
-            indexByLabels[labels] = nil
-            labelsByIndex[Int(index)] = nil
+            remove(UInt32(index), labels)
         }
         for index in try reader.readAscending(below: 1 << 28) {
             while labelsByIndex.count <= Int(index) { append(nil) }
             guard labelsByIndex[Int(index)] == nil else { throw DecodingFailure("series \(index) comes twice") }
             let labels = try reader.readSeriesLabels()
-            guard indexByLabels.updateValue(index, forKey: labels) == nil else {
-                throw DecodingFailure("\(labels) comes twice")
-            }
-            labelsByIndex[Int(index)] = labels
+            guard restore(labels, at: index) else { throw DecodingFailure("\(labels) comes twice") }
         }
         var last: Int64 = 0
         for index in try reader.readAscending(below: labelsByIndex.count) {

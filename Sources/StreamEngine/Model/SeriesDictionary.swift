@@ -30,7 +30,8 @@ public final class SeriesDictionary {
     /// The spelling met last; -1 before the first.
     @usableFromInline var last: Int32 = -1
 
-    var indexByLabels: [SeriesLabels: UInt32] = [:]
+    /// Series by their labels.
+    private var byLabels = InternTable()
     var labelsByIndex: [SeriesLabels?] = []
     var freeIndices: [UInt32] = []
     /// What checkpoints know; nil where there are none.
@@ -98,7 +99,7 @@ public final class SeriesDictionary {
         guard guess >= 0 else { return nil }
         let length = Int(spellings[Int(guess)].length)
         guard length < available, start[length] == 0x20 || start[length] == 0x09,
-            Self.equal(arena + Int(spellings[Int(guess)].start), start, length)
+            ByteHash.equal(arena + Int(spellings[Int(guess)].start), start, length)
         else { return nil }
         last = guess
         return (spellings[Int(guess)].series, length)
@@ -114,7 +115,7 @@ public final class SeriesDictionary {
         let guess = spellings[Int(last)].next
         guard guess >= 0 else { return nil }
         let length = Int(spellings[Int(guess)].length)
-        guard length <= available, Self.equal(arena + Int(spellings[Int(guess)].start), start, length) else {
+        guard length <= available, ByteHash.equal(arena + Int(spellings[Int(guess)].start), start, length) else {
             return nil
         }
         last = guess
@@ -124,12 +125,12 @@ public final class SeriesDictionary {
     /// Finds the series of a spelling met before; remembers that it followed the last one.
     @inlinable
     public func find(_ start: UnsafePointer<UInt8>, length: Int) -> UInt32? {
-        let hash = Self.hash(start, length)
+        let hash = ByteHash.hash(start, length)
         var slot = Int(truncatingIfNeeded: hash) & tableMask
         while table[slot] >= 0 {
             let candidate = Int(table[slot])
             if spellings[candidate].hash == hash, Int(spellings[candidate].length) == length,
-                Self.equal(arena + Int(spellings[candidate].start), start, length)
+                ByteHash.equal(arena + Int(spellings[candidate].start), start, length)
             {
                 if last >= 0 { spellings[Int(last)].next = Int32(truncatingIfNeeded: candidate) }
                 last = Int32(truncatingIfNeeded: candidate)
@@ -168,7 +169,7 @@ public final class SeriesDictionary {
         (arena + arenaCount).update(from: start, count: length)
         let spelling = spellingCount
         spellings[spelling] = Spelling(
-            hash: Self.hash(start, length), start: UInt32(arenaCount), length: UInt32(length), series: index, next: -1)
+            hash: ByteHash.hash(start, length), start: UInt32(arenaCount), length: UInt32(length), series: index, next: -1)
         arenaCount += length
         spellingCount += 1
         if spellingCount * 2 > tableMask { rebuildTable(capacity: (tableMask + 1) * 2) } else { place(spelling) }
@@ -179,7 +180,8 @@ public final class SeriesDictionary {
 
     /// The index of a label set, new or known; `SampleBatch.overLimit` when there is no room for another series.
     public func index(of labels: SeriesLabels) -> UInt32 {
-        if let known = indexByLabels[labels] { return known }
+        let hash = labels.hash64
+        if let known = known(labels, hash: hash) { return known }
         if seriesCount >= maxSeries { onFull?() }
         guard seriesCount < maxSeries else {
             refused = refused ?? labels
@@ -195,10 +197,29 @@ public final class SeriesDictionary {
         }
         lastSeenMs[Int(index)] = .min
         saved?.add(index)
-        indexByLabels[labels] = index
+        byLabels.insert(hash, index)
         newIndices.append(index)
         insertions += 1
         return index
+    }
+
+    private func known(_ labels: SeriesLabels, hash: UInt64) -> UInt32? {
+        byLabels.find(hash) { labelsByIndex[Int($0)] == labels }
+    }
+
+    /// Gives a label set the index it had; false where it has one already. For what a checkpoint held.
+    func restore(_ labels: SeriesLabels, at index: UInt32) -> Bool {
+        let hash = labels.hash64
+        guard known(labels, hash: hash) == nil else { return false }
+        labelsByIndex[Int(index)] = labels
+        byLabels.insert(hash, index)
+        return true
+    }
+
+    /// Takes a series away; its index stands for nobody.
+    func remove(_ index: UInt32, _ labels: SeriesLabels) {
+        byLabels.remove(labels.hash64, index)
+        labelsByIndex[Int(index)] = nil
     }
 
     /// Gives the next index to a label set, or to nobody.
@@ -228,8 +249,7 @@ public final class SeriesDictionary {
         var gone: [UInt32] = []
         for index in 0..<labelsByIndex.count where lastSeenMs[index] < horizonMs {
             guard let labels = labelsByIndex[index] else { continue }
-            indexByLabels[labels] = nil
-            labelsByIndex[index] = nil
+            remove(UInt32(index), labels)
             saved?.forget(UInt32(index))
             gone.append(UInt32(index))
         }
@@ -270,63 +290,5 @@ public final class SeriesDictionary {
         var slot = Int(truncatingIfNeeded: spellings[spelling].hash) & tableMask
         while table[slot] >= 0 { slot = (slot + 1) & tableMask }
         table[slot] = Int32(spelling)
-    }
-
-    /// Whether `length` bytes are the same; eight at a time.
-    @inlinable
-    @inline(__always)
-    static func equal(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ length: Int) -> Bool {
-        let x = UnsafeRawPointer(a)
-        let y = UnsafeRawPointer(b)
-        if length >= 8 {
-            var at = 0
-            while at + 8 <= length {
-                if x.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-                    != y.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-                {
-                    return false
-                }
-                at += 8
-            }
-            return x.loadUnaligned(fromByteOffset: length - 8, as: UInt64.self)
-                == y.loadUnaligned(fromByteOffset: length - 8, as: UInt64.self)
-        }
-        for at in 0..<length where a[at] != b[at] { return false }
-        return true
-    }
-
-    /// A 64-bit hash in the manner of wyhash (multiply and fold); in memory only, never written to disk.
-    @inlinable
-    static func hash(_ bytes: UnsafePointer<UInt8>, _ length: Int) -> UInt64 {
-        let raw = UnsafeRawPointer(bytes)
-        var h: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: length)
-        @inline(__always)
-        func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
-            let wide = a.multipliedFullWidth(by: b)
-            return wide.high ^ wide.low
-        }
-        var at = 0
-        // Sixteen bytes a multiplication; the constants keep a run of zeros from wiping out what came before.
-        while at + 16 <= length {
-            h = mix(
-                raw.loadUnaligned(fromByteOffset: at, as: UInt64.self) ^ 0xD6E8_FEB8_6659_FD93,
-                raw.loadUnaligned(fromByteOffset: at + 8, as: UInt64.self) ^ h)
-            at += 16
-        }
-        if at + 8 <= length {
-            h = mix(h ^ raw.loadUnaligned(fromByteOffset: at, as: UInt64.self), 0xD6E8_FEB8_6659_FD93)
-            at += 8
-        }
-        var tail: UInt64 = 0
-        if length >= 8 {
-            // The last eight bytes, some of them a second time.
-            tail = raw.loadUnaligned(fromByteOffset: length - 8, as: UInt64.self)
-        } else {
-            while at < length {
-                tail = tail << 8 | UInt64(bytes[at])
-                at += 1
-            }
-        }
-        return mix(h ^ tail, 0xA076_1D64_78BD_642F)
     }
 }

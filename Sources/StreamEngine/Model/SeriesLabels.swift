@@ -16,26 +16,84 @@ public struct Label: Sendable, Hashable {
 ///
 /// Canonical form: labels sorted by name bytes, empty values left out (an empty value is the same as no label,
 /// SEMANTICS §1), the metric name kept apart from the labels. Two spellings of one series are therefore equal.
+///
+/// Kept as one run of bytes: a single allocation, equality and order by `memcmp`.
 public struct SeriesLabels: Sendable, Hashable, CustomStringConvertible {
-    /// The metric name; empty when the series has none.
-    public let name: ByteString
-    /// Labels sorted by name, without `__name__` and without empty values.
-    public let labels: [Label]
+    /// `OrderedText`: the name, then each label's name and value.
+    let packed: [UInt8]
 
     /// Brings `labels` into canonical form. The caller has made sure that no name occurs twice.
     public init(name: ByteString, labels: [Label]) {
-        self.name = name
-        self.labels = labels.filter { !$0.value.isEmpty }.sorted { $0.name < $1.name }
+        var packed: [UInt8] = []
+        OrderedText.append(name, to: &packed)
+        for label in labels.filter({ !$0.value.isEmpty }).sorted(by: { $0.name < $1.name }) {
+            OrderedText.append(label.name, to: &packed)
+            OrderedText.append(label.value, to: &packed)
+        }
+        self.packed = packed
+    }
+
+    /// Takes bytes in the form of `packed`, in canonical order.
+    init(packed: [UInt8]) { self.packed = packed }
+
+    /// The metric name; empty when the series has none.
+    public var name: ByteString {
+        packed.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return .empty }
+            return OrderedText.text(
+                UnsafeBufferPointer(start: base, count: OrderedText.length(base, bytes.count)))
+        }
+    }
+
+    /// Labels sorted by name, without `__name__` and without empty values.
+    public var labels: [Label] {
+        var found: [Label] = []
+        forEachLabel { name, value in
+            found.append(Label(OrderedText.text(name), OrderedText.text(value)))
+            return true
+        }
+        return found
     }
 
     /// The value of a label, or nil where the series has none. O(number of labels).
     public func value(of name: ByteString) -> ByteString? {
-        for label in labels where label.name == name { return label.value }
-        return nil
+        var found: ByteString?
+        forEachLabel { labelName, value in
+            guard OrderedText.isSame(labelName, name) else { return true }
+            found = OrderedText.text(value)
+            return false
+        }
+        return found
     }
+
+    /// Hands out each label's packed name and value until `body` gives false.
+    private func forEachLabel(_ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> Bool) {
+        packed.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return }
+            var at = OrderedText.length(base, bytes.count) + 1
+            while at < bytes.count {
+                let name = UnsafeBufferPointer(
+                    start: base + at, count: OrderedText.length(base + at, bytes.count - at))
+                at += name.count + 1
+                let value = UnsafeBufferPointer(
+                    start: base + at, count: OrderedText.length(base + at, bytes.count - at))
+                at += value.count + 1
+                guard body(name, value) else { return }
+            }
+        }
+    }
+
+    /// A hash of the series, in memory only.
+    public var hash64: UInt64 { ByteHash.hash(packed) }
+
+    public static func == (a: SeriesLabels, b: SeriesLabels) -> Bool { ByteHash.equal(a.packed, b.packed) }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(hash64) }
 
     /// The series as PromQL writes it.
     public var description: String {
+        let labels = labels
+        let name = name
         if labels.isEmpty { return name.isEmpty ? "{}" : name.description }
         let pairs = labels.map { "\($0.name)=\(quoted($0.value))" }
         return "\(name){\(pairs.joined(separator: ","))}"
@@ -57,12 +115,5 @@ public struct SeriesLabels: Sendable, Hashable, CustomStringConvertible {
 
 extension SeriesLabels: Comparable {
     /// Order by label bytes: metric name first, then label by label (name, then value).
-    public static func < (a: SeriesLabels, b: SeriesLabels) -> Bool {
-        if a.name != b.name { return a.name < b.name }
-        for (x, y) in zip(a.labels, b.labels) {
-            if x.name != y.name { return x.name < y.name }
-            if x.value != y.value { return x.value < y.value }
-        }
-        return a.labels.count < b.labels.count
-    }
+    public static func < (a: SeriesLabels, b: SeriesLabels) -> Bool { OrderedText.precedes(a.packed, b.packed) }
 }

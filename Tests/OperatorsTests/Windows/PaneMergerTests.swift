@@ -1,0 +1,81 @@
+import Testing
+
+@testable import Operators
+@testable import StreamEngine
+
+/// Windows merged from panes: the same bits whatever was merged before.
+@Suite struct PaneMergerTests {
+    private static let groupCount = 5
+
+    /// Adds samples to random groups of a pane.
+    private static func fill(_ pane: Pane, _ random: inout LawRandom) {
+        pane.grow(to: groupCount)
+        for _ in 0..<(random.next() % 4) {
+            let group = [UInt32(random.next() % UInt64(groupCount))]
+            let value = [Double(Int64(bitPattern: random.next()) >> 12) * 1e-7]
+            let time = [pane.startMs]
+            group.withUnsafeBufferPointer { group in
+                pane.mark(group)
+                value.withUnsafeBufferPointer { value in
+                    time.withUnsafeBufferPointer { time in
+                        guard let values = value.baseAddress, let times = time.baseAddress else { return }
+                        for column in pane.columns { column.update(groups: group, values: values, timestamps: times) }
+                    }
+                }
+            }
+        }
+    }
+
+    /// State of each group that has one, byte by byte.
+    private static func states(_ run: PaneRun?) -> [UInt32: [UInt8]] {
+        var states: [UInt32: [UInt8]] = [:]
+        for group in run?.groups ?? [] {
+            var writer = ByteWriter()
+            for column in run?.columns ?? [] { column.encode(group, to: &writer) }
+            #expect(states.updateValue(writer.bytes, forKey: group) == nil, "a group comes twice")
+        }
+        return states
+    }
+
+    @Test(arguments: [(1, 1), (2, 1), (3, 2), (6, 1), (8, 3), (9, 1), (30, 1), (30, 7), (100, 1)], [1, 2] as [UInt64])
+    func aWindowDoesNotDependOnWhatWasMergedBefore(shape: (panes: Int64, step: Int64), seed: UInt64) {
+        var random = LawRandom(seed: seed)
+        let window = WindowSpec(sizeMs: shape.panes * 10, slideMs: shape.step * 10)
+        var panes: [Int64: Pane] = [:]
+        let first: Int64 = -150
+        let count = shape.panes * 3 + 60
+        for index in first..<(first + count) where random.next() % 8 > 0 {
+            let pane = Pane(
+                index: index, window: window,
+                columns: [
+                    TypedStateColumn<CompensatedSum>(), TypedStateColumn<CentralMoments>(),
+                    TypedStateColumn<LastValue>(),
+                ], logs: [], tracksChanges: false, tracksUnsaved: false)
+            Self.fill(pane, &random)
+            panes[index] = pane
+        }
+        let merger = PaneMerger(panesPerWindow: shape.panes)
+        var kept: [(PaneRun?, [UInt32: [UInt8]])] = []
+        for start in stride(from: first, to: first + count - shape.panes, by: Int(shape.step)) {
+            // Late samples, for windows that are still to come.
+            for _ in 0..<(random.next() % 3) {
+                let index = start + Int64(random.next() % UInt64(shape.panes))
+                guard let pane = panes[index] else { continue }
+                merger.invalidate(index)
+                Self.fill(pane, &random)
+            }
+            // Some windows have no data of their own and are passed over.
+            guard random.next() % 10 > 0 else { continue }
+            let range = start..<(start + shape.panes)
+            let fresh = PaneMerger(panesPerWindow: shape.panes)
+            let run = merger.merge(range, groupBound: Self.groupCount) { panes[$0] }
+            let expected = Self.states(fresh.merge(range, groupBound: Self.groupCount) { panes[$0] })
+            #expect(Self.states(run) == expected, "seed \(seed), window at \(start)")
+            #expect(Set(expected.keys) == Set(range.flatMap { panes[$0]?.groups ?? [] }), "seed \(seed)")
+            kept.append((run, expected))
+            panes[start - 1] = nil
+        }
+        // What was given is not touched afterwards.
+        for (run, expected) in kept { #expect(Self.states(run) == expected, "seed \(seed)") }
+    }
+}

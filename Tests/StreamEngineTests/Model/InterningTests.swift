@@ -1,0 +1,154 @@
+import Testing
+
+@testable import StreamEngine
+
+/// What directories are made of, against the plain way to do the same.
+@Suite struct InterningTests {
+    /// SplitMix64.
+    private struct Random {
+        var state: UInt64
+
+        mutating func next(_ bound: UInt64) -> Int {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+            return Int((z ^ (z >> 31)) % bound)
+        }
+    }
+
+    /// Texts with the bytes that packing escapes, and with each other's beginnings.
+    private static func text(_ random: inout Random) -> ByteString {
+        let alphabet: [UInt8] = [0, 1, 2, 0x61, 0x62, 0xFE, 0xFF]
+        return ByteString(bytes: (0..<random.next(5)).map { _ in alphabet[random.next(7)] })
+    }
+
+    private static func cell(_ random: inout Random) -> KeyCell {
+        switch random.next(4) {
+        case 0: .missing
+        case 1: .number([-1.5, 0, 2, .infinity, -.infinity, .nan, 1e-300][random.next(7)])
+        default: .text(text(&random))
+        }
+    }
+
+    /// SEMANTICS §4, cell by cell.
+    private static func precedes(_ a: [KeyCell], _ b: [KeyCell]) -> Bool {
+        for (x, y) in zip(a, b) where x != y {
+            switch (x, y) {
+            case (.missing, _): return true
+            case (_, .missing): return false
+            case (.text(let s), .text(let t)): return s < t
+            case (.label(let s), .label(let t)): return s.name != t.name ? t.name < s.name : s.value < t.value
+            case (.number(let s), .number(let t)):
+                return Double(bitPattern: s).isTotallyOrdered(belowOrEqualTo: Double(bitPattern: t))
+            case (.number, _): return true
+            case (_, .number): return false
+            case (.text, .label): return true
+            case (.label, .text): return false
+            }
+        }
+        return a.count < b.count
+    }
+
+    private static func check(_ lists: [[KeyCell]], seed: UInt64) {
+        for a in lists {
+            #expect(GroupKey(a).cells == a, "seed \(seed)")
+            for b in lists {
+                let same = (GroupKey(a) < GroupKey(b)) == precedes(a, b) && (GroupKey(a) == GroupKey(b)) == (a == b)
+                #expect(same, "seed \(seed): \(a) and \(b)")
+            }
+        }
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64]) func keysOrderAsTheirCells(seed: UInt64) {
+        var random = Random(state: seed)
+        Self.check((0..<150).map { _ in (0..<2).map { _ in Self.cell(&random) } }, seed: seed)
+        let labels = (0..<150).map { _ in
+            (0..<random.next(3)).map { _ in KeyCell.label(Label(Self.text(&random), Self.text(&random))) }
+        }
+        Self.check(labels, seed: seed)
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64]) func manyKeysAreSortedAsByComparing(seed: UInt64) {
+        var random = Random(state: seed)
+        var keys: Set<GroupKey> = []
+        for _ in 0..<3000 {
+            let metric = ByteString("metric_\(random.next(7))")
+            keys.insert(GroupKey([.text(metric), .text(ByteString("node-\(random.next(400)):9100"))]))
+            keys.insert(GroupKey([Self.cell(&random), .text(Self.text(&random))]))
+        }
+        let list = Array(keys)
+        var indices = list.indices.map { UInt32($0) }
+        GroupKey.sort(&indices, by: list)
+        #expect(indices.map { list[Int($0)] } == list.sorted(), "seed \(seed)")
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64]) func theTableFindsWhatIsIn(seed: UInt64) {
+        var random = Random(state: seed)
+        var table = InternTable()
+        var known: [UInt64: UInt32] = [:]
+        var keys: [UInt64] = []
+        for _ in 0..<5000 {
+            // Few values in the half that places them, so that runs are long.
+            let key = UInt64(random.next(600))
+            let hash = (key % 40) << 32 | key
+            let found = table.find(hash) { keys[Int($0)] == key }
+            #expect(found == known[key], "seed \(seed)")
+            if let found, random.next(2) == 0 {
+                table.remove(hash, found)
+                known[key] = nil
+            } else if found == nil {
+                known[key] = UInt32(keys.count)
+                table.insert(hash, UInt32(keys.count))
+                keys.append(key)
+            }
+        }
+        #expect(table.count == known.count)
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64]) func plainLabelsAreTheSameSeries(seed: UInt64) {
+        var random = Random(state: seed)
+        var plain = PlainLabels()
+        var taken = 0
+        for _ in 0..<3000 {
+            let names = ["a", "ab", "b", "job", "__name__", ""].map { ByteString($0) }
+            let name = ByteString(["up", "", "x\u{1}"][random.next(3)])
+            let labels = (0..<random.next(4)).map { _ in
+                Label(
+                    names[random.next(6)],
+                    random.next(3) > 0 ? ByteString("v\(random.next(3))") : Self.text(&random))
+            }
+            plain.begin()
+            func labelled(_ rest: ArraySlice<Label>) -> SeriesLabels? {
+                guard let first = rest.first else {
+                    return name.bytes.withUnsafeBufferPointer { plain.labels(name: $0, maxLabels: 2) }
+                }
+                return first.name.bytes.withUnsafeBufferPointer { label in
+                    first.value.bytes.withUnsafeBufferPointer { value in
+                        plain.add(label, value)
+                        return labelled(rest.dropFirst())
+                    }
+                }
+            }
+            guard let found = labelled(labels[...]) else { continue }
+            taken += 1
+            #expect(Set(labels.map { $0.name }).count == labels.count && labels.count <= 2, "seed \(seed)")
+            #expect(!labels.contains { $0.name == "__name__" || $0.value.isEmpty }, "seed \(seed)")
+            #expect(found == SeriesLabels(name: name, labels: labels), "seed \(seed)")
+            #expect(found.name == name && Set(found.labels) == Set(labels), "seed \(seed)")
+        }
+        #expect(taken > 100)
+    }
+
+    @Test func seriesOrderByNameThenLabels() {
+        let series = [
+            SeriesLabels(name: "", labels: []), SeriesLabels(name: "a", labels: []),
+            SeriesLabels(name: "a", labels: [Label("b", "x")]),
+            SeriesLabels(name: "a", labels: [Label("c", "1"), Label("b", "x")]),
+            SeriesLabels(name: "a", labels: [Label("b", "xy")]), SeriesLabels(name: "a", labels: [Label("ba", "x")]),
+            SeriesLabels(name: "aa", labels: []),
+        ]
+        #expect(series.reversed().sorted() == series)
+        #expect(series[3].value(of: "b") == "x" && series[3].value(of: "") == nil && series[3].value(of: "d") == nil)
+    }
+}
