@@ -1,3 +1,4 @@
+import Platform
 import Testing
 
 @testable import Operators
@@ -49,7 +50,7 @@ import Testing
                 index: index, window: window,
                 columns: [
                     TypedStateColumn<CompensatedSum>(), TypedStateColumn<CentralMoments>(),
-                    TypedStateColumn<LastValue>(),
+                    TypedStateColumn<LatestValue>(),
                 ], logs: [], tracksChanges: false, tracksUnsaved: false)
             Self.fill(pane, &random)
             panes[index] = pane
