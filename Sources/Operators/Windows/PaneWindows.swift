@@ -218,11 +218,13 @@ public final class PaneWindows: WindowOperator {
         guard plan.keepsLateSamples else { return }
         let position = batch.position(of: row)
         let end = window.endMs(newest)
+        // A partition's very first sample may be late: it joined, or was silent from the start.
+        let watermarkMs = EventTime.difference(maxTimestampMs, plan.delayMs)
         late.append(
             LateSample(
                 offset: position.offset, line: position.line, timestampMs: time, value: batch.values[row],
                 labels: groups.labels(ofSeries: batch.series[row]), windowEndMs: end,
-                latenessMs: max(0, EventTime.difference(maxTimestampMs - plan.delayMs, end + plan.latenessMs))))
+                latenessMs: max(0, EventTime.difference(watermarkMs, end + plan.latenessMs))))
     }
 
     // MARK: Rows into panes
