@@ -30,7 +30,9 @@ public final class KafkaPartitionReader: PartitionReader {
     public private(set) var tombstones = 0
 
     /// The offset at which reading began.
-    public let firstOffset: Int64
+    public let firstOffset: Int64?
+    /// The same as a number.
+    private let startOffset: Int64
 
     let queue: OpaquePointer
     /// Whether its owner has told librdkafka to fetch into `queue`.
@@ -63,6 +65,7 @@ public final class KafkaPartitionReader: PartitionReader {
         self.queue = queue
         self.nextOffset = nextOffset
         firstOffset = nextOffset
+        startOffset = nextOffset
         self.endOffset = endOffset
         self.reachability = reachability
         self.waker = waker
@@ -201,8 +204,8 @@ public final class KafkaPartitionReader: PartitionReader {
 
     /// Offsets take the place of bytes, which are not counted in Kafka; nil without an end.
     public var progress: (consumed: Int64, total: Int64)? {
-        guard let endOffset, endOffset > firstOffset else { return endOffset.map { _ in (0, 0) } }
-        return (min(nextOffset, endOffset) - firstOffset, endOffset - firstOffset)
+        guard let endOffset, endOffset > startOffset else { return endOffset.map { _ in (0, 0) } }
+        return (min(nextOffset, endOffset) - startOffset, endOffset - startOffset)
     }
 
     /// Nothing to give back: what is prefetched is bounded.

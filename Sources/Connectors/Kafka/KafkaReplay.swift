@@ -13,15 +13,19 @@ public struct KafkaReplay {
     public let notes: [String]
 
     /// From when to when topics are replayed, by the records' own Kafka times.
-    public struct Bounds: Sendable, Equatable {
+    public struct Bounds: Sendable {
         /// Reading begins at the first record of this time or later, for each source; the earliest record where none is given.
         public var fromMs: [String: Int64] = [:]
         /// Reading ends before the first record of this time or later; nil: at what is there at the start.
         public var toMs: Int64?
+        /// A run that is repeated: no partition is read from before where it began or beyond where it ended, and none that it
+        /// did not read.
+        public var run: RecordedRun?
 
-        public init(fromMs: [String: Int64] = [:], toMs: Int64? = nil) {
+        public init(fromMs: [String: Int64] = [:], toMs: Int64? = nil, run: RecordedRun? = nil) {
             self.fromMs = fromMs
             self.toMs = toMs
+            self.run = run
         }
     }
 
@@ -72,8 +76,10 @@ public struct KafkaReplay {
         _ reader: KafkaTopicReader, _ ids: [PartitionID], _ bounds: Bounds, order: [String]
     ) throws(SourceError) {
         let earliest = try reader.firstOffsets(ids, timeoutMs: 30_000)
-        let starts = try reader.startingOffsets(ids, timeoutMs: 30_000)
-        let readers = try reader.start(starts)
+        var starts = try reader.startingOffsets(ids, timeoutMs: 30_000)
+        if let run = bounds.run { starts = try Self.starts(of: run, starts, earliest, bounds, reader) }
+        let ids = ids.filter { starts[$0] != nil }
+        let readers = try reader.start(starts, before: bounds.run?.ends ?? [:])
         topics = reader
         partitions = order.map { source in (source, readers.filter { $0.id.source == source }) }
         let offsets = readers.compactMap(\.progress).reduce(Int64(0)) { $0 + $1.total }
@@ -96,6 +102,47 @@ public struct KafkaReplay {
             }
         }
         self.notes = notes
+    }
+}
+
+extension KafkaReplay {
+    /// Where the partitions of a run that is repeated are read from. What it read must be there.
+    private static func starts(
+        of run: RecordedRun, _ starts: [PartitionID: Int64], _ earliest: [PartitionID: Int64], _ bounds: Bounds,
+        _ reader: KafkaTopicReader
+    ) throws(SourceError) -> [PartitionID: Int64] {
+        var found: [PartitionID: Int64] = [:]
+        for (id, byTime) in starts {
+            guard let first = run.starts[id] else { continue }
+            found[id] = bounds.fromMs[id.source] == nil ? first : max(first, byTime)
+            // Broadcast sources are read again from what is there at each start of a run too.
+            guard let end = run.ends[id] else {
+                found[id] = max(found[id] ?? 0, earliest[id] ?? 0)
+                continue
+            }
+            let low = earliest[id] ?? 0
+            guard found[id] ?? 0 >= min(low, end) else {
+                throw SourceError(
+                    .dataLoss(wanted: first, low: low, high: nil),
+                    "\(id): the run began at offset \(first), and offsets \(first) to \(min(low, end) - 1) are no longer in "
+                        + "the log: it cannot be repeated from its start. --from TIME repeats it from a later time",
+                    partition: id)
+            }
+            let high = try reader.offsetBounds(of: id, timeoutMs: 30_000).high
+            guard end <= high else {
+                throw SourceError(
+                    .dataLoss(wanted: end, low: low, high: high),
+                    "\(id): the run read up to offset \(end), and the log ends at \(high): the topic was made anew since",
+                    partition: id)
+            }
+        }
+        let gone = run.ends.keys.filter { starts[$0] == nil }.sorted()
+        guard gone.isEmpty else {
+            throw SourceError(
+                .unknownTopic,
+                "the run read \(gone.prefix(8).map(\.description).joined(separator: ", ")), which is gone")
+        }
+        return found
     }
 }
 

@@ -143,8 +143,15 @@ public final class KafkaTopicReader: LiveSource {
     }
 
     public func start(_ starts: [PartitionID: Int64]) throws(SourceError) -> [any PartitionReader] {
+        try start(starts, before: [:])
+    }
+
+    /// As `start`; no partition is read beyond its limit.
+    func start(
+        _ starts: [PartitionID: Int64], before limits: [PartitionID: Int64]
+    ) throws(SourceError) -> [any PartitionReader] {
         let ids = starts.keys.sorted()
-        let ends = try endOffsets(ids)
+        let ends = try endOffsets(ids).merging(limits) { min($0, $1) }
         var started: [any PartitionReader] = []
         for id in ids {
             guard let start = starts[id], let queue = rd_kafka_queue_new(client.handle) else { continue }

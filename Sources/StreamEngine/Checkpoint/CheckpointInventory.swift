@@ -30,11 +30,22 @@ public struct CheckpointInventory: Sendable {
         public let error: CheckpointError?
     }
 
+    /// Decisions of epochs that were cleaned away.
+    public struct Decisions: Sendable {
+        public let path: String
+        public let bytes: Int64
+        /// The process whose epochs they are of.
+        let incarnation: String
+        let header: StateFileHeader?
+        public let error: CheckpointError?
+    }
+
     /// Whether there is a `job.json`, whole or not.
     public private(set) var hasJob = false
     /// By incarnation, then number.
     public private(set) var epochs: [Epoch] = []
     public private(set) var snapshots: [Snapshot] = []
+    public private(set) var decisions: [Decisions] = []
     /// Files that were never finished: a process died while it wrote them. They mean nothing.
     public private(set) var leftovers: [String] = []
     /// What no version of this program puts there.
@@ -54,6 +65,7 @@ public struct CheckpointInventory: Sendable {
             }
             try readEpochs()
             try readSnapshots()
+            try readDecisions()
         } catch {
             throw CheckpointError(error)
         }
@@ -113,6 +125,28 @@ public struct CheckpointInventory: Sendable {
                 }
                 guard header != nil || error?.kind != .missing else { continue }
                 snapshots.append(Snapshot(path: path, bytes: bytes, header: header, error: error))
+            }
+        }
+    }
+
+    private mutating func readDecisions() throws(IOFailure) {
+        for incarnation in try names(in: layout.decisions) {
+            let directory = layout.decisions(of: incarnation)
+            guard try isDirectory(directory, incarnation) else { continue }
+            for name in try names(in: directory) {
+                guard let range = CheckpointLayout.epochs(ofDecisions: name) else {
+                    sort(directory, name)
+                    continue
+                }
+                let path = FilePath.join(directory, name)
+                guard let bytes = try files.status(path)?.size else { continue }
+                let (header, error) = readHeader(path) { reader in
+                    reader.kind == .decisions
+                        && reader.header.record.token == EpochToken(incarnation: incarnation, number: range.upperBound)
+                }
+                guard header != nil || error?.kind != .missing else { continue }
+                decisions.append(
+                    Decisions(path: path, bytes: bytes, incarnation: incarnation, header: header, error: error))
             }
         }
     }

@@ -8,6 +8,8 @@ struct CheckpointLayout: Sendable {
     var epochs: String { FilePath.join(root, "epochs") }
     /// `state`: a directory for each incarnation whose epochs' state was written whole.
     var states: String { FilePath.join(root, "state") }
+    /// `decisions`: a directory for each incarnation, with what its epochs held that were cleaned away.
+    var decisions: String { FilePath.join(root, "decisions") }
     /// `job.json`.
     var job: String { FilePath.join(root, "job.json") }
 
@@ -15,6 +17,8 @@ struct CheckpointLayout: Sendable {
     func epochs(of incarnation: String) -> String { FilePath.join(epochs, incarnation) }
     /// Snapshots of partitions at an incarnation's epochs.
     func states(of incarnation: String) -> String { FilePath.join(states, incarnation) }
+    /// Decisions of an incarnation's epochs that went.
+    func decisions(of incarnation: String) -> String { FilePath.join(decisions, incarnation) }
     /// An epoch's file.
     func epoch(_ token: EpochToken) -> String { FilePath.join(epochs(of: token.incarnation), "\(token.number)") }
     /// A partition's snapshot at an epoch.
@@ -53,6 +57,18 @@ struct CheckpointLayout: Sendable {
     static func number(ofSnapshot name: String) -> Int? {
         guard let dash = name.firstIndex(of: "-") else { return nil }
         return number(of: String(name[..<dash]))
+    }
+
+    /// `<first>-<last>`: the epochs whose decisions a file holds.
+    static func decisionsName(_ epochs: ClosedRange<Int>) -> String { "\(epochs.lowerBound)-\(epochs.upperBound)" }
+
+    /// The epochs in the name of a file of decisions, nil for any other name.
+    static func epochs(ofDecisions name: String) -> ClosedRange<Int>? {
+        let parts = name.split(separator: "-", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, let first = number(of: parts[0]), let last = number(of: parts[1]), first <= last else {
+            return nil
+        }
+        return first...last
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {

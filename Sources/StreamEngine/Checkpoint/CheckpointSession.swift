@@ -20,8 +20,12 @@ public final class CheckpointSession {
     var lastAbort: (reason: String, count: Int) = ("", 0)
     /// Partitions that the source is reading already: they are sought rather than started.
     var started: Set<PartitionID> = []
-    /// Decisions written so far, of `JobExecution.decisions`.
-    var decisionsWritten = 0
+    /// Decisions of the clock that no epoch holds yet.
+    var unwrittenDecisions: [Decision] = []
+    /// The epochs that loaded partitions go on from.
+    var predecessors: [PartitionID: Decision.Predecessor] = [:]
+    /// How many decisions the decided epochs of this process hold.
+    var decisionCount = 0
     /// Partitions being caught up with from an older state: output is suppressed until they are at these offsets.
     var catchingUp: [PartitionID: Int64] = [:]
 

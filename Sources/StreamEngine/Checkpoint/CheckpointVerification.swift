@@ -52,6 +52,7 @@ public struct CheckpointVerification: Sendable {
         try checkJob(directory, files)
         for epoch in inventory.epochs { try check(epoch.path, epoch.bytes, epoch.error, files) }
         for snapshot in inventory.snapshots { try check(snapshot.path, snapshot.bytes, snapshot.error, files) }
+        for one in inventory.decisions { try check(one.path, one.bytes, one.error, files) }
 
         // Nothing is cleaned by a store that decides nothing.
         var options = FileStateOptions()

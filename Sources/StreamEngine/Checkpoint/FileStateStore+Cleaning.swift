@@ -111,11 +111,13 @@ extension FileStateStore {
                 known.retention.last?.token.number ?? -1
             )
         }
-        for number in numbers where number < lastDecided {
-            let token = EpochToken(incarnation: incarnation, number: number)
-            guard !needed.epochs.contains(token) else { continue }
-            try files.remove(layout.epoch(token))
-            known.withLock { _ = $0.retention.ownFiles.remove(number) }
+        let gone = numbers.filter {
+            $0 < lastDecided && !needed.epochs.contains(EpochToken(incarnation: incarnation, number: $0))
+        }
+        try keepOwnDecisions(gone)
+        for number in gone {
+            try files.remove(layout.epoch(EpochToken(incarnation: incarnation, number: number)))
+            known.withLock { $0.retention.removed(number) }
         }
         for snapshot in snapshots where !needed.snapshots.contains(snapshot) {
             try files.remove(layout.snapshot(snapshot.partition, at: snapshot.token))
@@ -131,7 +133,10 @@ extension FileStateStore {
             retention.isSettled(partition, owned: owned, retain: options.retainEpochs)
         }
         var sharedElsewhere: Set<EpochToken> = []
-        var candidates: [EpochToken] = []
+        var candidates: [EpochRecord] = []
+        // The last file of a process may be of an epoch that was not decided, unless somebody went on from it.
+        var newest: [String: Int] = [:]
+        var goneOnFrom = retention.predecessors
         for other in try names(in: layout.epochs) where other != incarnation {
             guard CheckpointLayout.isIncarnation(other) else { continue }
             for name in try names(in: layout.epochs(of: other)) {
@@ -146,17 +151,22 @@ extension FileStateStore {
                 else { continue }
                 let header = reader.header
                 let token = EpochToken(incarnation: other, number: number)
+                newest[other] = max(newest[other] ?? 0, number)
+                goneOnFrom.formUnion(header.record.decisions.compactMap(\.predecessor))
                 let partitions = Set(header.record.partitions.map(\.partition)).union(header.sections.map(\.partition))
                 if !partitions.isEmpty, !needed.epochs.contains(token), partitions.allSatisfy(isSettled) {
-                    candidates.append(token)
+                    candidates.append(header.record)
                 } else {
                     sharedElsewhere.formUnion(header.record.shared.values)
                 }
             }
         }
-        for token in candidates where !sharedElsewhere.contains(token) {
-            try removeAbandoned(layout.epoch(token), untilMs)
+        var gone: [EpochRecord] = []
+        for record in candidates where !sharedElsewhere.contains(record.token) {
+            if try isAbandoned(layout.epoch(record.token), untilMs) { gone.append(record) }
         }
+        try keepForeignDecisions(gone, newest: newest, goneOnFrom: goneOnFrom)
+        for record in gone { try files.remove(layout.epoch(record.token)) }
         for other in try names(in: layout.states) where other != incarnation && CheckpointLayout.isIncarnation(other) {
             for name in try names(in: layout.states(of: other)) {
                 let path = FilePath.join(layout.states(of: other), name)
@@ -185,8 +195,12 @@ extension FileStateStore {
     }
 
     private func removeAbandoned(_ path: String, _ untilMs: Int64) throws(IOFailure) {
-        guard let status = try files.status(path), status.modifiedMs < untilMs else { return }
-        try files.remove(path)
+        if try isAbandoned(path, untilMs) { try files.remove(path) }
+    }
+
+    private func isAbandoned(_ path: String, _ untilMs: Int64) throws(IOFailure) -> Bool {
+        guard let status = try files.status(path) else { return false }
+        return status.modifiedMs < untilMs
     }
 
     /// Directories of incarnations that have nothing left.

@@ -12,6 +12,12 @@ struct Retention {
     private(set) var undecided: [EpochRecord] = []
     /// Epochs of this process whose files are there.
     var ownFiles: Set<Int> = []
+    /// What the clock decided in them, where it decided anything.
+    private(set) var ownDecisions: [Int: [Decision]] = [:]
+    /// Files of decisions this process wrote, by their epochs.
+    var decisionFiles: [DecisionFile] = []
+    /// Epochs that are known to have been decided, as this process went on from them.
+    private(set) var predecessors: Set<EpochToken> = []
     /// Snapshots this process made.
     var snapshots: Set<SnapshotName> = []
     /// How many epochs were decided in all.
@@ -27,6 +33,12 @@ struct Retention {
     var foreignCleanedNs: Int64?
     var isCleaning = false
 
+    /// A file of decisions.
+    struct DecisionFile {
+        var epochs: ClosedRange<Int>
+        var count: Int
+    }
+
     /// A chain that another member builds on.
     struct Pin {
         var tokens: Set<EpochToken>
@@ -38,11 +50,21 @@ struct Retention {
         undecided.removeAll { $0.token == header.record.token }
         undecided.append(header.record)
         ownFiles.insert(header.record.token.number)
+        let decisions = header.record.decisions
+        ownDecisions[header.record.token.number] = decisions.isEmpty ? nil : decisions
+        predecessors.formUnion(decisions.compactMap(\.predecessor))
+    }
+
+    /// An own epoch's file was taken away.
+    mutating func removed(_ number: Int) {
+        ownFiles.remove(number)
+        ownDecisions[number] = nil
     }
 
     /// Returns whether the epoch had been written.
     mutating func discarded(_ token: EpochToken) -> Bool {
         undecided.removeAll { $0.token == token }
+        ownDecisions[token.number] = nil
         return ownFiles.remove(token.number) != nil
     }
 

@@ -95,6 +95,8 @@ public struct EpochRecord: Sendable {
     public var shared: [StateID: EpochToken]
     /// What the wall clock decided in this epoch.
     public var decisions: [Decision]
+    /// How many decisions the epochs of this process hold that were decided before it.
+    public var earlierDecisions = 0
 
     /// What is known of an epoch.
     public init(

@@ -3,8 +3,8 @@ import Platform
 /// What stands before the blocks of a file of state.
 ///
 ///      0  magic, 8 bytes                "SEstate\n"
-///      8  format version, u32           1
-///     12  kind, u32                     1 epoch, 2 snapshot of one partition
+///      8  format version, u32           2
+///     12  kind, u32                     1 epoch, 2 snapshot of one partition, 3 decisions of epochs that went
 ///     16  length of the header, u64     H
 ///     24  length of the file, u64
 ///     32  XXH64 of bytes 0 to 31
@@ -15,7 +15,7 @@ import Platform
 /// So every byte is under a checksum, and a reader needs to check no more than what it reads.
 enum StateFile {
     static let magic: [UInt8] = Array("SEstate\n".utf8)
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let preludeCount = 40
     /// What is checked before the header is read: the header's checksum stands behind it.
     static let headerChecksumCount = 8
@@ -24,6 +24,7 @@ enum StateFile {
     enum Kind: UInt32 {
         case epoch = 1
         case snapshot = 2
+        case decisions = 3
     }
 
     /// The file's first 40 bytes.

@@ -33,6 +33,7 @@ struct HeaderEncoder {
             write(id, in: nil)
             write(token)
         }
+        count(record.earlierDecisions)
         count(record.decisions.count)
         for decision in record.decisions { write(decision) }
         count(header.sections.count)
@@ -96,25 +97,42 @@ struct HeaderEncoder {
             write(reason.rawValue)
             count(number)
         }
+        count(ledger.lost.count)
+        for range in ledger.lost {
+            body.write(range.lowerBound)
+            body.write(range.upperBound)
+        }
     }
 
     private mutating func write(_ decision: Decision) {
         switch decision.kind {
         case .idle: body.write(0 as UInt8)
-        case .active: body.write(1 as UInt8)
+        case .active(let watermarkMs):
+            body.write(1 as UInt8)
+            write(watermarkMs)
         case .clockWatermark(let ms):
             body.write(2 as UInt8)
             body.write(ms)
         case .join(let watermarkMs):
             body.write(3 as UInt8)
-            write(watermarkMs)
-        case .futureTimestamp(let line):
+            body.write(watermarkMs)
+        case .futureTimestamp(let limitMs):
             body.write(4 as UInt8)
-            count(line)
-        case .contextTimeout(let detector, let windowEndMs):
+            body.write(limitMs)
+        case .context(let query, let detector, let windowEndMs, let positions):
             body.write(5 as UInt8)
+            write(query)
             write(detector)
             body.write(windowEndMs)
+            count(positions.count)
+            for (partition, offset) in positions.sorted(by: { ($0.key.source, $0.key) < ($1.key.source, $1.key) }) {
+                write(partition)
+                body.write(offset)
+            }
+        case .start(let after):
+            body.write(6 as UInt8)
+            write(after?.epoch)
+            if let after { count(after.decisionCount) }
         }
         write(decision.source)
         write(decision.partition != nil)
@@ -192,6 +210,7 @@ struct HeaderDecoder {
             let id = try stateID(in: nil)
             record.shared[id] = try self.token()
         }
+        record.earlierDecisions = try count()
         for _ in 0..<(try count()) { record.decisions.append(try decision()) }
         var sections: [SectionEntry] = []
         for _ in 0..<(try count()) {
@@ -262,6 +281,7 @@ struct HeaderDecoder {
             }
             ledger.badByReason[reason] = try count()
         }
+        for _ in 0..<(try count()) { ledger.lost.append(try reader.readOffsetRange()) }
         return PartitionRecord(
             partition: partition, nextOffset: nextOffset, state: state, watermarkMs: watermarkMs, ledger: ledger)
     }
@@ -270,11 +290,17 @@ struct HeaderDecoder {
         let kind: Decision.Kind
         switch try reader.read(UInt8.self) {
         case 0: kind = .idle
-        case 1: kind = .active
+        case 1: kind = .active(watermarkMs: try optionalInt64())
         case 2: kind = .clockWatermark(ms: try reader.read(Int64.self))
-        case 3: kind = .join(watermarkMs: try optionalInt64())
-        case 4: kind = .futureTimestamp(line: try count())
-        case 5: kind = .contextTimeout(detector: try text(), windowEndMs: try reader.read(Int64.self))
+        case 3: kind = .join(watermarkMs: try reader.read(Int64.self))
+        case 4: kind = .futureTimestamp(limitMs: try reader.read(Int64.self))
+        case 5: kind = try contextDecision()
+        case 6:
+            let epoch = try optionalToken()
+            let after = try epoch.map { (epoch) throws(DecodingFailure) in
+                Decision.Predecessor(epoch: epoch, decisionCount: try count())
+            }
+            kind = .start(after: after)
         case let other: throw DecodingFailure("\(other) where a kind of decision is expected")
         }
         let source = try text()
@@ -282,6 +308,18 @@ struct HeaderDecoder {
         let nextOffset = try optionalInt64()
         return Decision(
             kind: kind, source: source, partition: partition, nextOffset: nextOffset, epoch: try count())
+    }
+
+    private mutating func contextDecision() throws(DecodingFailure) -> Decision.Kind {
+        let query = try text()
+        let detector = try text()
+        let windowEndMs = try reader.read(Int64.self)
+        var positions: [PartitionID: Int64] = [:]
+        for _ in 0..<(try count()) {
+            let id = try partition()
+            positions[id] = try reader.read(Int64.self)
+        }
+        return .context(query: query, detector: detector, windowEndMs: windowEndMs, positions: positions)
     }
 
     private mutating func stateID(in partition: PartitionID?) throws(DecodingFailure) -> StateID {

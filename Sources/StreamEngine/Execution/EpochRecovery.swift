@@ -57,6 +57,8 @@ extension JobExecution {
         dirty = false
         lastWork = TriggerWork()
         latency.discarded()
+        // What the clock decided since the last decided epoch did not happen.
+        session.unwrittenDecisions = []
         let ids = sources.flatMap(\.tasks).map(\.id)
         dropLoaded(ids, session)
         live.waiting += ids.filter { !live.waiting.contains($0) }

@@ -8,9 +8,14 @@ extension JobExecution {
             }
             let isOver = !source.tasks.isEmpty && source.allEnded
             let watermarkMs = isOver || source.allIdle ? Int64.max : source.watermarkMs
+            let said = source.tasks.map { $0.watermarkMs ?? .min }
+            var positions: EventPositions = [:]
+            for task in source.tasks { positions[task.id] = task.nextOffset }
             for context in contexts(of: source.definition.name) {
                 for event in events { context.take(event) }
                 context.watermarkMs = watermarkMs
+                context.settledMs = isOver ? .max : said.min()
+                context.positions = positions
             }
         }
     }
@@ -25,11 +30,16 @@ extension JobExecution {
         for source in sources {
             for entry in source.emitters {
                 guard let anomalies = entry.emitter.anomalies else { continue }
-                anomalies.release(nowMs: isLive ? clock.wallMs() : nil) { detector, windowEndMs in
+                let query = entry.emitter.plan.name
+                anomalies.release(nowMs: isLive ? clock.wallMs() : nil) { owner, name, windowEndMs, positions in
+                    guard isLive else { return }
+                    var partition: PartitionID?
+                    if case .partition(let id) = owner { partition = id }
                     record(
                         Decision(
-                            kind: .contextTimeout(detector: detector, windowEndMs: windowEndMs),
-                            source: source.definition.name, partition: nil, nextOffset: nil, epoch: epoch))
+                            kind: .context(
+                                query: query, detector: name, windowEndMs: windowEndMs, positions: positions),
+                            source: source.definition.name, partition: partition, nextOffset: nil, epoch: epoch))
                 }
                 let info = info(query: entry.emitter.plan.name, watermarkMs: source.watermarkMs)
                 let sinks = outputs.queries[entry.index]

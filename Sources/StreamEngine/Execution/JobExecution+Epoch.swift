@@ -54,6 +54,8 @@ extension JobExecution {
         let epochStartNs = lastTriggerNs
         lastTriggerNs = nowNs
         guard hasNews, session?.catchingUp.isEmpty ?? true else { return }
+        // An epoch without offsets would be held to nobody's right to commit.
+        guard session == nil || sources.contains(where: { !$0.tasks.isEmpty }) else { return }
         FaultPoint.reach(.planned)
         if let session { try commit(session) } else { try commitWithoutCheckpoint() }
         latency.published(nowMs: clock.wallMs())
@@ -90,6 +92,7 @@ extension JobExecution {
         FaultPoint.reach(.decided)
         session.undecided = nil
         session.lastAbort = ("", 0)
+        session.decisionCount += record.decisions.count
         for partition in record.partitions { session.states[partition.partition] = partition.state }
         if !session.publishesFirst { try publish() }
         try session.store.decided(record)
@@ -170,10 +173,14 @@ extension JobExecution {
                     ledger: task.ledger))
         }
         let shared = changedShared(session)
-        let record = EpochRecord(
+        var record = EpochRecord(
             token: token, writtenMs: clock.wallMs(), slot: session.commitPoint.slot, isFromReplay: false,
             partitions: partitions, shared: session.shared.mapValues(\.epoch),
-            decisions: takeUnwrittenDecisions(session))
+            decisions: session.unwrittenDecisions)
+        record.earlierDecisions = session.decisionCount
+        // One that was taken before the first epoch had its number goes with this one.
+        for place in record.decisions.indices { record.decisions[place].epoch = token.number }
+        session.unwrittenDecisions = []
         try session.store.write(record, sections: sections, shared: shared)
         return record
     }
@@ -232,6 +239,7 @@ extension JobExecution {
         try emit(trigger: false)
         var sections: [PartitionSection] = []
         var partitions: [PartitionRecord] = []
+        var starts: [Decision] = []
         // Broadcast sources are read whole at each start.
         let kept = sources.filter { !$0.definition.isBroadcast }
         for source in kept {
@@ -239,6 +247,10 @@ extension JobExecution {
                 // Where there was nothing to read, the run begins where the replay ended.
                 if task.nextOffset == nil { task.nextOffset = task.reader.endOffset }
                 guard let next = task.nextOffset else { continue }
+                starts.append(
+                    Decision(
+                        kind: .start(after: nil), source: source.definition.name, partition: task.id,
+                        nextOffset: task.reader.firstOffset ?? next, epoch: epoch))
                 sections.append(source.section(of: task, parent: nil))
                 partitions.append(
                     PartitionRecord(
@@ -260,12 +272,6 @@ extension JobExecution {
         try store.write(
             EpochRecord(
                 token: token, writtenMs: clock.wallMs(), slot: "replay", isFromReplay: true, partitions: partitions,
-                shared: pointers, decisions: []), sections: sections, shared: shared)
-    }
-
-    private func takeUnwrittenDecisions(_ session: CheckpointSession) -> [Decision] {
-        let new = decisions.suffix(decisionsTaken - session.decisionsWritten)
-        session.decisionsWritten = decisionsTaken
-        return Array(new)
+                shared: pointers, decisions: starts), sections: sections, shared: shared)
     }
 }

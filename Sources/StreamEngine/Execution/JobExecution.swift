@@ -29,7 +29,7 @@ public struct ExecutionOptions: Sendable {
 /// returns when all are done), and the coordinator touches tasks only between barriers.
 private struct Handed: @unchecked Sendable {
     let tasks: [PartitionTask]
-    let latestTimestampMs: (RawRecord) -> Int64
+    let latestTimestampMs: (PartitionTask, RawRecord) -> Int64
 }
 
 /// Runs a compiled job over partitions: slices of work on the data-plane threads, then, at the barrier, emission and epochs
@@ -70,8 +70,10 @@ public final class JobExecution {
     /// The wall-clock decisions taken so far (SEMANTICS §3), in the order taken; the newest ones, as they are kept in memory.
     public private(set) var decisions: [Decision] = []
     private static let decisionsKept = 100_000
-    /// How many there were.
-    var decisionsTaken = 0
+    /// What a replay repeats; nil: no decision of a clock is applied.
+    public var recordedRun: RecordedRun?
+    /// The newest event time a live run takes now, by source, ms; of sources with `maxFutureSkew`.
+    private var clockLimitsMs: [String: Int64] = [:]
     /// The job's checkpoint; nil for a replay, and where nothing is committed (`delivery: none`).
     public var session: CheckpointSession?
     /// Where a replay leaves the state it ends with, for a run to go on from; nil for none.
@@ -157,11 +159,13 @@ public final class JobExecution {
     func slice(_ tasks: [(source: SourceExecution, task: PartitionTask)], bytes: Int) throws {
         guard !tasks.isEmpty else { return }
         let before = tasks.reduce(0) { $0 + $1.task.ledger.samples }
+        for (source, task) in tasks where source.isIdle(task.id) { source.restingOffsets[task.id] = task.nextOffset }
         let perSource = Dictionary(grouping: tasks, by: { $0.source.definition.name })
         for (_, group) in perSource {
             let handed = Handed(tasks: group.map(\.task), latestTimestampMs: futureLimit(of: group[0].source))
             pool.run(handed.tasks.count) { index in
-                handed.tasks[index].process(maxBytes: bytes, latestTimestampMs: handed.latestTimestampMs)
+                let task = handed.tasks[index]
+                task.process(maxBytes: bytes) { handed.latestTimestampMs(task, $0) }
             }
         }
         for (source, task) in tasks {
@@ -181,13 +185,22 @@ public final class JobExecution {
     var isLive = false
 
     /// What is too far in the future (SEMANTICS §3): measured from the record's own time where the broker stamped it, else
-    /// from the wall clock, and that in a live run only.
-    private func futureLimit(of source: SourceExecution) -> (RawRecord) -> Int64 {
-        guard let skew = source.definition.watermark.maxFutureSkewMs else { return { _ in .max } }
+    /// from the wall clock: in a live run as it is, in one that is repeated as it was.
+    private func futureLimit(of source: SourceExecution) -> (PartitionTask, RawRecord) -> Int64 {
+        guard let skew = source.definition.watermark.maxFutureSkewMs else { return { _, _ in .max } }
+        // A broadcast source is read again at each start, when the clock shows something else: what counts must not depend
+        // on it.
+        guard !source.definition.isBroadcast else {
+            return { _, record in record.timestampMs.map { EventTime.difference($0, -skew) } ?? .max }
+        }
         let clockLimit = isLive ? clock.wallMs() + skew : .max
-        return { record in
-            guard record.timestampIsLogAppend, let stamped = record.timestampMs else { return clockLimit }
-            return EventTime.difference(stamped, -skew)
+        clockLimitsMs[source.definition.name] = clockLimit
+        let recorded = recordedRun
+        return { task, record in
+            if record.timestampIsLogAppend, let stamped = record.timestampMs {
+                return EventTime.difference(stamped, -skew)
+            }
+            return recorded?.futureLimitMs(task.id, record.offset) ?? clockLimit
         }
     }
 
@@ -206,11 +219,13 @@ public final class JobExecution {
                 onBadRecord: fail; deadLetter keeps such records aside and goes on)
                 """)
         }
-        if isLive {
-            for record in bad where record.reason == .futureTimestamp {
+        if isLive, let limitMs = clockLimitsMs[task.id.source] {
+            var last: Int64?
+            for record in bad where record.reason == .futureTimestamp && record.offset != last {
+                last = record.offset
                 self.record(
                     Decision(
-                        kind: .futureTimestamp(line: record.line), source: task.id.source, partition: task.id,
+                        kind: .futureTimestamp(limitMs: limitMs), source: task.id.source, partition: task.id,
                         nextOffset: record.offset, epoch: epoch))
             }
         }
@@ -294,10 +309,15 @@ public final class JobExecution {
 
     /// Records a decision of the wall clock. The epoch that holds it is committed even if no offset moved.
     func record(_ decision: Decision) {
+        note(decision)
+        dirty = true
+    }
+
+    /// Records what goes with the next epoch, whenever there is one.
+    func note(_ decision: Decision) {
         if decisions.count >= JobExecution.decisionsKept { decisions.removeFirst(JobExecution.decisionsKept / 10) }
         decisions.append(decision)
-        decisionsTaken += 1
-        dirty = true
+        session?.unwrittenDecisions.append(decision)
     }
 
     func checkStateBytes() throws(JobFailure) {

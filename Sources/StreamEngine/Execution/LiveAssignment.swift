@@ -43,6 +43,8 @@ extension JobExecution {
         if let session {
             session.commitPoint.assignmentEnded()
             for execution in sources { execution.drop(gone, goElsewhere: true) }
+            // What all share is of no meaning without them: a verdict that waits is its next owner's to give.
+            forgetSharedIfAlone(session)
             for id in ids {
                 session.states[id] = nil
                 session.catchingUp[id] = nil
@@ -149,10 +151,10 @@ extension JobExecution {
             for reader in readers where reader.id.source == source.definition.name {
                 source.lastArrivalMs[reader.id] = nowMs
                 source.allIdleSince = nil
-                if source.joinsLate(reader.id) {
+                if source.joinsLate(reader.id), let watermarkMs = source.watermarkMs {
                     record(
                         Decision(
-                            kind: .join(watermarkMs: source.watermarkMs), source: source.definition.name,
+                            kind: .join(watermarkMs: watermarkMs), source: source.definition.name,
                             partition: reader.id, nextOffset: offsets[reader.id], epoch: epoch))
                 }
                 if let task = source.unpark(reader.id) {

@@ -50,7 +50,14 @@ extension JobExecution {
         let nowMs = clock.wallMs()
         for source in broadcasts {
             let own = readers.filter { $0.id.source == source.definition.name }
-            for reader in own { source.lastArrivalMs[reader.id] = nowMs }
+            for reader in own {
+                source.lastArrivalMs[reader.id] = nowMs
+                guard let first = reader.firstOffset else { continue }
+                note(
+                    Decision(
+                        kind: .start(after: nil), source: source.definition.name, partition: reader.id,
+                        nextOffset: first, epoch: epoch))
+            }
             do throws(JobFailure) {
                 try add(own, to: source)
             } catch {

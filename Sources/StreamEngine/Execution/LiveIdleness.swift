@@ -20,7 +20,11 @@ extension JobExecution {
             source.allIdleSince = nil
             guard source.isIdle(task.id) else { continue }
             source.setIdle(task.id, false)
-            record(decision(.active, source, task))
+            // What was frozen without it stands as of the last emission, which was by this watermark.
+            record(
+                Decision(
+                    kind: .active(watermarkMs: source.watermarkMs), source: source.definition.name, partition: task.id,
+                    nextOffset: source.restingOffsets.removeValue(forKey: task.id), epoch: epoch))
         }
     }
 

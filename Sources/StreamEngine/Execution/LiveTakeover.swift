@@ -43,6 +43,7 @@ extension JobExecution {
         try settle(found.committed, session)
         if !found.fresh.isEmpty { try commitStart(&found, session, source, log) }
         let tasks = try load(found.committed, session, log)
+        try notePredecessors(found.committed.mapValues(\.token), session)
         FaultPoint.reach(.stateLoaded)
         try begin(tasks, session, source, log)
         try session.commitPoint.assignmentAccepted()
@@ -215,10 +216,14 @@ extension JobExecution {
         for execution in sources { execution.drop(Set(ids), goElsewhere: false) }
         session.catchingUp = [:]
         for id in ids { session.states[id] = nil }
-        if sources.allSatisfy(\.tasks.isEmpty) {
-            session.shared = [:]
-            for execution in sources { execution.forgetShared() }
-        }
+        forgetSharedIfAlone(session)
+    }
+
+    /// Without partitions nothing is known: what they share comes from the checkpoint with the next ones.
+    func forgetSharedIfAlone(_ session: CheckpointSession) {
+        guard sources.allSatisfy(\.tasks.isEmpty) else { return }
+        session.shared = [:]
+        for execution in sources { execution.forgetShared() }
     }
 
     /// Where an older state is fallen back on, what is shared comes from it too, unless other partitions are at work: then
@@ -312,6 +317,32 @@ extension JobExecution {
         }
     }
 
+    /// On whose decisions each partition goes on. An epoch whose file is gone (an older state was fallen back on) tells no
+    /// number of them: what it held is missing when the run is to be repeated.
+    private func notePredecessors(
+        _ tokens: [PartitionID: CommittedToken], _ session: CheckpointSession
+    ) throws(CheckpointError) {
+        session.predecessors = [:]
+        var counts: [EpochToken: Int] = [:]
+        for (id, token) in tokens where token.state != nil {
+            if counts[token.epoch] == nil {
+                do throws(CheckpointError) {
+                    let record = try session.store.record(token.epoch)
+                    counts[token.epoch] = record.earlierDecisions + record.decisions.count
+                } catch {
+                    guard error.kind == .missing || error.kind == .damaged else { throw error }
+                    counts[token.epoch] = .max
+                }
+            }
+            session.predecessors[id] = Decision.Predecessor(
+                epoch: token.epoch, decisionCount: counts[token.epoch] ?? .max)
+            if token.epoch.incarnation == options.incarnation, let count = counts[token.epoch], count < .max {
+                // The answer to the epoch's commit may never have come.
+                session.decisionCount = max(session.decisionCount, count)
+            }
+        }
+    }
+
     // MARK: Reading
 
     /// Starts the readers, each one record early where there is one to compare.
@@ -362,7 +393,7 @@ extension JobExecution {
             if live.starts[task.id] == nil { live.starts[task.id] = committed }
             execution.lastArrivalMs[task.id] = nowMs
             task.resume(reader)
-            noteJoin(task, execution, committed)
+            noteJoin(task, execution, committed, session)
             _ = execution.unpark(task.id)
             execution.add(task)
         }
@@ -370,12 +401,19 @@ extension JobExecution {
         log("reading \(list.joined(separator: " "))")
     }
 
-    /// A partition that joins a running query does so at the query's watermark of this moment: recorded.
-    private func noteJoin(_ task: PartitionTask, _ execution: SourceExecution, _ offset: Int64) {
-        guard task.checkpoint?.last == nil, execution.watermarkMs != nil else { return }
+    /// Where the partition is read from, and on what. One that joins a running query does so at the query's watermark of this
+    /// moment.
+    private func noteJoin(
+        _ task: PartitionTask, _ execution: SourceExecution, _ offset: Int64, _ session: CheckpointSession
+    ) {
+        note(
+            Decision(
+                kind: .start(after: session.predecessors[task.id]), source: execution.definition.name,
+                partition: task.id, nextOffset: offset, epoch: epoch))
+        guard task.checkpoint?.last == nil, let watermarkMs = execution.watermarkMs else { return }
         record(
             Decision(
-                kind: .join(watermarkMs: execution.watermarkMs), source: execution.definition.name, partition: task.id,
+                kind: .join(watermarkMs: watermarkMs), source: execution.definition.name, partition: task.id,
                 nextOffset: offset, epoch: epoch))
     }
 }

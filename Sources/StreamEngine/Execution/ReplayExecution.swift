@@ -57,9 +57,11 @@ extension JobExecution {
             try add(readers, to: source)
         }
         if replayCheckpoint != nil { for source in sources { source.waitsForEnded = true } }
+        prepareRepetition()
         let startNs = clock.monotonicNs()
         var pace = options.speed.map { Pace(speed: $0) }
         while !stop.isRequested {
+            repeatDecisions()
             let ready = runnable(&pace)
             let isFirst = ready.contains { $0.task.nextOffset == nil }
             if ready.isEmpty {

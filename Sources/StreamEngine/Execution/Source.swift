@@ -50,11 +50,14 @@ public protocol PartitionReader: AnyObject {
     func hibernate()
     /// The offset before which reading ends; nil where it does not, or where offsets are lines of a file.
     var endOffset: Int64? { get }
+    /// The offset at which reading began; nil where offsets are lines of a file.
+    var firstOffset: Int64? { get }
     func close()
 }
 
 extension PartitionReader {
     public var endOffset: Int64? { nil }
+    public var firstOffset: Int64? { nil }
 }
 
 extension PartitionReader {

@@ -15,6 +15,8 @@ final class SourceExecution {
     var allIdleSince: (watermarkMs: Int64, arrivalMs: Int64)?
     /// The Kafka timestamp of the record that moved the query's watermark in the last slice (live only), ms.
     var closingRecordMs: Int64?
+    /// The next offset of each idle partition (live only).
+    var restingOffsets: [PartitionID: Int64] = [:]
     /// Windows that only the end of input closed.
     var closedByEnd = 0
     /// Tasks of partitions that were given back: they go on where they stopped when the partition comes again, and their
@@ -38,8 +40,16 @@ final class SourceExecution {
     /// late (SEMANTICS §3). Where each partition's windows go out by themselves, there is nothing to join.
     func add(_ task: PartitionTask) {
         tasks.insert(task, at: tasks.firstIndex { task.id < $0.id } ?? tasks.count)
-        for (place, entry) in emitters.enumerated() where !isLocal(entry.emitter.plan) {
-            if let emitted = entry.emitter.emittedThrough { task.operators[place].freeze(through: emitted) }
+        if let watermarkMs { freeze(task, atWatermarkMs: watermarkMs) { !self.isLocal($0) } }
+    }
+
+    /// Freezes what a partition holds of windows that are closed at a watermark of `atMs`, in these queries.
+    func freeze(_ task: PartitionTask, atWatermarkMs atMs: Int64, where isConcerned: (QueryPlan) -> Bool) {
+        for (place, entry) in emitters.enumerated() {
+            let plan = entry.emitter.plan
+            guard !plan.neverCloses, isConcerned(plan) else { continue }
+            task.operators[place].freeze(
+                through: plan.window.newestClosed(watermarkMs: atMs, latenessMs: plan.latenessMs))
         }
     }
 
@@ -136,18 +146,17 @@ final class SourceExecution {
         }
     }
 
-    /// Partition-local queries: closes this partition's windows as if its own watermark stood at `newMs`. Gives whether
-    /// one with data was closed.
+    /// Partition-local queries: closes this partition's windows as if its own watermark stood at `newMs`, where that closes
+    /// one with data in some query; gives whether it does. Then it closes those of every such query, so that the decision
+    /// alone tells what it did.
     func closeLocally(_ task: PartitionTask, atWatermarkMs newMs: Int64) -> Bool {
-        var closedSome = false
-        for (place, entry) in emitters.enumerated() where isLocal(entry.emitter.plan) {
-            let plan = entry.emitter.plan
-            let closed = plan.window.newestClosed(watermarkMs: newMs, latenessMs: plan.latenessMs)
-            guard let oldest = task.operators[place].oldestOpenWindow, oldest <= closed else { continue }
-            task.operators[place].freeze(through: closed)
-            closedSome = true
+        let closesSome = emitters.indices.contains { place in
+            let plan = emitters[place].emitter.plan
+            guard isLocal(plan), let oldest = task.operators[place].oldestOpenWindow else { return false }
+            return oldest <= plan.window.newestClosed(watermarkMs: newMs, latenessMs: plan.latenessMs)
         }
-        return closedSome
+        if closesSome { freeze(task, atWatermarkMs: newMs) { self.isLocal($0) } }
+        return closesSome
     }
 
     var allEnded: Bool { tasks.allSatisfy { $0.hasEnded } }

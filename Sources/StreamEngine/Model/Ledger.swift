@@ -41,9 +41,14 @@ public struct PartitionLedger: Sendable, Equatable {
     public var staleMarkers = 0
     /// Bad records by reason, `futureTimestamp` not among them.
     public var badByReason: [BadRecordReason: Int] = [:]
+    /// Offsets that Kafka no longer held when they were to be read (`onDataLoss: continue`), oldest first. How many records
+    /// and samples stood there nobody knows: they are in no other count.
+    public var lost: [ClosedRange<Int64>] = []
 
     public init() {}
 
     /// Samples met, good, stale or future.
     public var samples: Int { decoded + staleMarkers + future }
+    /// Offsets in `lost`.
+    public var lostOffsets: Int { lost.reduce(0) { $0 + $1.count } }
 }

@@ -81,6 +81,11 @@ extension ByteWriter {
             write(reason.rawValue)
             writeCount(count)
         }
+        writeCount(ledger.lost.count)
+        for range in ledger.lost {
+            write(range.lowerBound)
+            write(range.upperBound)
+        }
     }
 }
 
@@ -175,6 +180,14 @@ extension ByteReader {
         return ledger
     }
 
+    /// A first and a last offset, 8 bytes each.
+    mutating func readOffsetRange() throws(DecodingFailure) -> ClosedRange<Int64> {
+        let first: Int64 = try read()
+        let last: Int64 = try read()
+        guard first >= 0, first <= last else { throw DecodingFailure("offsets \(first) to \(last)") }
+        return first...last
+    }
+
     public mutating func readPartitionLedger() throws(DecodingFailure) -> PartitionLedger {
         var ledger = PartitionLedger()
         ledger.records = try readCount()
@@ -189,6 +202,7 @@ extension ByteReader {
             }
             ledger.badByReason[reason] = try readCount()
         }
+        for _ in 0..<(try readCount(bytesEach: 16)) { ledger.lost.append(try readOffsetRange()) }
         return ledger
     }
 }

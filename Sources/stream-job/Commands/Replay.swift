@@ -13,11 +13,12 @@ extension Command {
             Reads the job's topics, or files in the source's format (--input; plain, .gz, .zst, .lz4; a directory's files
             are partitions, by name), and writes everything the job would have written into DIR. The same windows as a
             live run, from the same code; joins no group and commits nothing. --from and --to go by the records' own
-            times in a topic, by the samples' in files. --speed 10x paces event time against the clock.
+            times in a topic, by the samples' in files. With --decisions it repeats what a run did, over the offsets it read. --speed 10x paces event time against the clock.
             """,
         flags: [
             Replay.output, ReplayInputs.input, ReplayBounds.from, ReplayBounds.to, Replay.overwrite, Replay.keepOpen,
-            Replay.speed, Replay.checkpoint, Replay.workers, Backtesting.labels, Backtesting.report, .summary, .set,
+            Replay.speed, Replay.decisions, Replay.checkpoint, Replay.workers, Backtesting.labels, Backtesting.report,
+            .summary, .set,
         ],
         examples: [
             "stream-job replay jobs/node-load.yaml --input metrics=Tests/EndToEndTests/Fixtures/node.prom.zst --output out",
@@ -41,6 +42,8 @@ private enum Replay {
     static let speed = Flag.valued("--speed", "max|Nx", "how fast event time may pass (max)")
     static let checkpoint = Flag.valued(
         "--checkpoint", "DIR", "leave a checkpoint there, for `run` to go on from (topics)")
+    static let decisions = Flag.valued(
+        "--decisions", "CHECKPOINT", "repeat the run of this checkpoint: its offsets, and what the clock decided in it")
     static let workers = Flag.valued("--workers", "N", "data-plane threads (one a core)")
 
     @Sendable
@@ -61,6 +64,11 @@ private enum Replay {
             throw UsageError(
                 "--checkpoint needs a replay of topics: lines of a file have no offsets from which a run could go on",
                 hint: "leave --input out")
+        }
+        if arguments.value(decisions) != nil, let input = inputs.files.first {
+            throw UsageError(
+                "--decisions repeats a run over topics, and source `\(input.source)` has files: the offsets at which the "
+                    + "clock decided are those of the topics", hint: "leave --input out")
         }
         options.firstWindowStartMs = bounds.fromMs ?? .min
         for input in inputs.files {
@@ -94,7 +102,8 @@ private enum Replay {
             definition = plan.job
         }
         let job = try CompiledJob(definition, registries: .standard)
-        guard let opened = try inputs.open(job, bounds, stop: stop, say: { console.note($0 + "\n") }) else {
+        let run = try recordedRun(asWritten, arguments, console)
+        guard let opened = try inputs.open(job, bounds, run: run, stop: stop, say: { console.note($0 + "\n") }) else {
             return Signals.exitCode ?? ExitCode.done
         }
         for note in opened.notes { console.warning(note) }
@@ -108,6 +117,7 @@ private enum Replay {
         let execution = JobExecution(
             job: job, outputs: outputs, options: options, clock: clock,
             makeOperator: { PaneWindows(plan: $0, partition: $1, series: $2) })
+        execution.recordedRun = run
         if let directory = arguments.value(checkpoint) {
             execution.replayCheckpoint = try ReplayCheckpoint.make(
                 directory, asWritten, incarnation: options.incarnation, notice: { Console.logNotice($0) })
@@ -129,6 +139,21 @@ private enum Replay {
             return ExitCode.failed
         }
         return Signals.exitCode ?? ExitCode.done
+    }
+
+    /// The run that is to be repeated; nil where none is.
+    private static func recordedRun(
+        _ definition: JobDefinition, _ arguments: ParsedArguments, _ console: Console
+    ) throws -> RecordedRun? {
+        guard let directory = arguments.value(decisions) else { return nil }
+        let (run, changes) = try RecordedRun.read(directory, of: definition)
+        for change in changes { console.warning("changed since the run: \(change)") }
+        let offsets = run.ends.reduce(Int64(0)) { $0 + max(0, $1.value - (run.starts[$1.key] ?? $1.value)) }
+        console.note(
+            "repeating the run of \(directory): \(Plural.of(Int(offsets), "offset")) of "
+                + "\(Plural.of(run.ends.count, "partition")), \(Plural.of(run.decisionCount, "decision")) of the clock\n"
+        )
+        return run
     }
 
     private static func parseSpeed(_ text: String?) throws(UsageError) -> Double? {

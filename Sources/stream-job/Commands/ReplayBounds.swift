@@ -44,8 +44,10 @@ struct ReplayBounds {
     }
 
     /// The same for topics, by the records' own times.
-    func topicBounds(_ sources: [SourceDefinition], of job: JobDefinition) -> KafkaReplay.Bounds {
-        var bounds = KafkaReplay.Bounds(toMs: toMs)
+    func topicBounds(
+        _ sources: [SourceDefinition], of job: JobDefinition, run: RecordedRun? = nil
+    ) -> KafkaReplay.Bounds {
+        var bounds = KafkaReplay.Bounds(toMs: toMs, run: run)
         for source in sources { bounds.fromMs[source.name] = readFromMs(source, of: job) }
         return bounds
     }

@@ -59,9 +59,9 @@ struct ReplayInputs {
         return inputs.filter { input in used.contains { $0.name == input.source } }
     }
 
-    /// Opens files and topics; nil when a stop was asked for while a broker was waited for.
+    /// Opens files and topics, these within `run` where one is repeated; nil when a stop was asked for while a broker was waited for.
     func open(
-        _ job: CompiledJob, _ bounds: ReplayBounds, stop: StopRequest, say: (String) -> Void
+        _ job: CompiledJob, _ bounds: ReplayBounds, run: RecordedRun? = nil, stop: StopRequest, say: (String) -> Void
     ) throws -> Opened? {
         var opened = Opened()
         var titles: [String] = []
@@ -82,7 +82,7 @@ struct ReplayInputs {
         if !topics.isEmpty {
             let open = try KafkaReplay.open(
                 job.definition, sources: Set(topics.map(\.name)),
-                bounds: bounds.topicBounds(topics, of: job.definition),
+                bounds: bounds.topicBounds(topics, of: job.definition, run: run),
                 stop: stop, say: say, log: { Console.logKafka($0) })
             guard let open else { return nil }
             opened.topics = open.topics

@@ -30,6 +30,13 @@ final class ModelWorld {
         var shared: [StateBlock]
     }
 
+    /// A world with these records.
+    init(records: [PartitionID: [[UInt8]]], seed: UInt64, faultEvery: Int) {
+        random = SeededGenerator(seed: seed)
+        self.faultEvery = faultEvery
+        self.records = records
+    }
+
     init(_ input: VariantInput, seed: UInt64, faultEvery: Int) {
         random = SeededGenerator(seed: seed)
         self.faultEvery = faultEvery
@@ -279,23 +286,39 @@ final class ModelReader: PartitionReader {
     let id: PartitionID
     var next: Int
     private let records: [[UInt8]]
+    /// How many records there are by now; nil: all.
+    private let available: (() -> Int)?
+    /// When the producer sent them, ms.
+    private let timestampMs: Int64?
+    /// Reading ends for good before this offset; nil: never.
+    let endOffset: Int64?
+    let firstOffset: Int64?
 
-    init(_ id: PartitionID, _ records: [[UInt8]], at offset: Int) {
+    init(
+        _ id: PartitionID, _ records: [[UInt8]], at offset: Int, available: (() -> Int)? = nil, endOffset: Int64? = nil,
+        timestampMs: Int64? = 0
+    ) {
         self.id = id
         self.records = records
+        self.available = available
+        self.timestampMs = timestampMs
+        self.endOffset = endOffset
+        firstOffset = Int64(offset)
         next = offset
     }
 
     func read(maxBytes: Int, _ body: (RawRecord) throws -> Void) throws -> ReadOutcome {
         var left = maxBytes
-        while next < records.count {
+        let count = min(available?() ?? records.count, endOffset.map { Int($0) } ?? records.count)
+        while next < count {
             guard left > 0 else { return .more }
             try records[next].withUnsafeBufferPointer {
-                try body(RawRecord(bytes: $0, offset: Int64(next), timestampMs: 0, linesAreRecords: false))
+                try body(RawRecord(bytes: $0, offset: Int64(next), timestampMs: timestampMs, linesAreRecords: false))
             }
             left -= records[next].count
             next += 1
         }
+        if let endOffset, Int64(next) >= endOffset { return .endOfInput }
         return .caughtUp
     }
 

@@ -132,7 +132,7 @@ import Testing
             let summary = try first.stop()
             #expect(summary.samples == 8)
             #expect(summary.late == 0)
-            #expect(first.decisions.allSatisfy { $0.kind == .idle || $0.kind == .active })
+            #expect(first.decisions.allSatisfy { $0.kind == .idle || $0.isActive })
             #expect(summary.partitions.count == 2)
         }
     }

@@ -181,7 +181,8 @@ final class LiveJob {
         var registries = EngineHarness.registries
         registries = Registries(
             formats: registries.formats, sinks: FileSinks.all + [KafkaSinkFactory { _ in }],
-            aggregates: Aggregates.all, bucketAggregates: BucketAggregates.all, seriesFunctions: SeriesFunctions.all)
+            aggregates: Aggregates.all, bucketAggregates: BucketAggregates.all, seriesFunctions: SeriesFunctions.all,
+            detectors: Detectors.all)
         return registries
     }()
 
@@ -309,4 +310,11 @@ extension String {
         }
         return "\(field("window_start").suffix(13).prefix(8)) \(field("instance")) \(field("n"))"
     }
+}
+
+extension Decision {
+    /// A partition that was idle spoke again.
+    var isActive: Bool { if case .active = kind { true } else { false } }
+    /// A sample was too far ahead.
+    var isFuture: Bool { if case .futureTimestamp = kind { true } else { false } }
 }

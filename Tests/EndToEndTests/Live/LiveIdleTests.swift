@@ -39,7 +39,7 @@ import Testing
             #expect(idle.first { $0.partition?.partition == 2 }?.nextOffset == nil)
             // It comes back: too late for the window that went out without it, in time for the open one.
             try live.send("metrics", 1, Samples.lines("b", [2, 12]))
-            try job.wait("active again") { job in job.decisions.contains { $0.kind == .active } }
+            try job.wait("active again") { job in job.decisions.contains { $0.isActive } }
             let summary = try job.stop()
             #expect(summary.lateAfterIdle == 1)
             #expect(summary.late == 1)
@@ -62,7 +62,7 @@ import Testing
             // More data goes on right: the open window takes it, what is gone does not come again.
             try live.send("metrics", 0, Samples.lines("a", [3, 18]))
             try live.send("metrics", 1, Samples.lines("b", [19]))
-            try job.wait("both are back") { job in job.decisions.count { $0.kind == .active } >= 2 }
+            try job.wait("both are back") { job in job.decisions.count { $0.isActive } >= 2 }
             try live.send("metrics", 0, Samples.lines("a", [40]))
             try live.send("metrics", 1, Samples.lines("b", [40]))
             let rows = try job.waitForRows(4).map(\.brief)
@@ -151,7 +151,7 @@ import Testing
                 let dead = job.deadLetters.withLock { $0 }
                 #expect(dead.count == 1)
                 #expect(dead.first?.contains(#""offset":1,"line":1,"reason":"futureTimestamp""#) == true, "\(dead)")
-                #expect(job.decisions.contains { $0.kind == .futureTimestamp(line: 1) && $0.nextOffset == 1 })
+                #expect(job.decisions.contains { $0.isFuture && $0.nextOffset == 1 })
             }
         }
     }

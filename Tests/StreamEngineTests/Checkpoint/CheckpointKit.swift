@@ -54,6 +54,11 @@ struct ToyJob {
     var sharedTokens: [StateID: EpochToken] = [:]
     var shared: [StateID: ToyState] = [:]
     var number = 0
+    /// What is told of the clock's decisions: by this process so far; where it began; of all processes.
+    private var decisionCount = 0
+    private var hasStarted = false
+    private var predecessor: Decision.Predecessor?
+    private(set) var marker: Int64 = 1
 
     static let directory = "/ck"
 
@@ -127,24 +132,49 @@ struct ToyJob {
     }
 
     private func record(_ token: EpochToken) -> EpochRecord {
-        EpochRecord(
+        var record = EpochRecord(
             token: token, writtenMs: clock.wallMs() + Int64(number), slot: "0", isFromReplay: false,
             partitions: partitions.map { partition in
                 var ledger = PartitionLedger()
                 ledger.records = Int(offsets[partition] ?? 0)
                 ledger.badByReason = [.malformed: 2, .badName: 1]
+                ledger.lost = partition.partition == 0 ? [] : [3...9, 20...20]
                 return PartitionRecord(
                     partition: partition, nextOffset: offsets[partition] ?? 0,
                     state: stateTokens[partition] ?? token, watermarkMs: partition.partition == 0 ? nil : 5,
                     ledger: ledger)
             },
-            shared: sharedTokens,
-            decisions: [
-                Decision(kind: .idle, source: "metrics", partition: partitions.first, nextOffset: 3, epoch: number),
-                Decision(kind: .clockWatermark(ms: -7), source: "metrics", partition: nil, nextOffset: nil, epoch: 1),
-                Decision(kind: .join(watermarkMs: 9), source: "a", partition: partitions.last, nextOffset: 0, epoch: 2),
-                Decision(kind: .futureTimestamp(line: 4), source: "a", partition: nil, nextOffset: 1, epoch: 2),
-            ])
+            shared: sharedTokens, decisions: decisions)
+        record.earlierDecisions = decisionCount
+        return record
+    }
+
+    /// One of each kind; of the first partition one that tells this epoch from all others.
+    private var decisions: [Decision] {
+        func decision(_ kind: Decision.Kind, of partition: PartitionID?, at offset: Int64?) -> Decision {
+            Decision(kind: kind, source: "metrics", partition: partition, nextOffset: offset, epoch: number)
+        }
+        var decisions = [
+            decision(.idle, of: partitions.first, at: 3), decision(.clockWatermark(ms: -7), of: nil, at: nil),
+            decision(.join(watermarkMs: 9), of: nil, at: 0), decision(.futureTimestamp(limitMs: -4), of: nil, at: 1),
+            decision(.active(watermarkMs: nil), of: nil, at: 1),
+            decision(
+                .context(
+                    query: "q", detector: "d", windowEndMs: 5,
+                    positions: Dictionary(uniqueKeysWithValues: partitions.map { ($0, 7) })), of: nil, at: nil),
+            decision(.active(watermarkMs: marker), of: partitions.first, at: marker),
+        ]
+        if !hasStarted {
+            decisions += partitions.map { decision(.start(after: predecessor), of: $0, at: offsets[$0] ?? 0) }
+        }
+        return decisions
+    }
+
+    /// Notes that an epoch was decided.
+    mutating func decided(_ record: EpochRecord) {
+        hasStarted = true
+        decisionCount += record.decisions.count
+        marker += 1
     }
 
     /// What is in memory, for comparing.
@@ -158,6 +188,11 @@ struct ToyJob {
             states.merge(ToyState.decode(try store.load(partition.partition, at: partition.state))) { $1 }
             stateTokens[partition.partition] = partition.state
             offsets[partition.partition] = partition.nextOffset
+        }
+        predecessor = Decision.Predecessor(
+            epoch: record.token, decisionCount: record.earlierDecisions + record.decisions.count)
+        for decision in record.decisions {
+            if case .active(let mark?) = decision.kind { marker = mark + 1 }
         }
         shared = ToyState.decode(try store.loadShared(record))
         sharedTokens = record.shared

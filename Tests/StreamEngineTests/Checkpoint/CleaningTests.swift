@@ -38,6 +38,42 @@ struct CleaningTests {
         #expect(job.notices.withLock { $0.isEmpty })
     }
 
+    @Test("decisions stay when their epochs go, in few files; one that is lost or damaged is missed")
+    func decisions() throws {
+        var random = SeededRandom(seed: 24)
+        var job = ToyJob(files, incarnation: "a", partitions: [0, 1], options: ToyJob.options, clock: clock)
+        for number in 0..<300 {
+            pass(1000)
+            let record = try job.epoch(&random, snapshot: number.isMultiple(of: 4))
+            job.decided(record)
+            try job.store.decided(record)
+        }
+        #expect(names("a").count < 12)
+        let kept = names("a", in: "decisions")
+        #expect(kept.count < 24, "\(kept)")
+        func markers() throws -> [Int64] {
+            let run = try RecordedRun(CheckpointInventory(ToyJob.directory, files: files), broadcast: [])
+            return run.freezes(of: ToyJob.partition(0)).map(\.watermarkMs)
+        }
+        #expect(try markers() == (1...300).map { $0 })
+        let path = "/ck/decisions/a/\(try #require(kept.first))"
+        let bytes = try files.readAll(path)
+        // The same decisions in another file, as a merge leaves that was cut short.
+        try files.writeAtomically(bytes, to: "/ck/decisions/a/0-\(kept[0].split(separator: "-")[1])")
+        #expect(try markers() == (1...300).map { $0 })
+        _ = try files.remove("/ck/decisions/a/0-\(kept[0].split(separator: "-")[1])")
+        #expect(try CheckpointVerification(ToyJob.directory, files: files).isWhole)
+        _ = try files.remove(path)
+        let lost = #expect(throws: CheckpointError.self) { try markers() }
+        #expect(lost?.description.contains("decisions of process a up to epoch 300") == true, "\(lost as Any)")
+        var damaged = bytes
+        damaged[bytes.count / 2] ^= 4
+        try files.writeAtomically(damaged, to: path)
+        let flipped = #expect(throws: CheckpointError.self) { try markers() }
+        #expect(flipped?.description.contains("checkpoint file \(path) is damaged") == true, "\(flipped as Any)")
+        #expect(try !CheckpointVerification(ToyJob.directory, files: files).isWhole)
+    }
+
     @Test("a snapshot made in the background lets the chain behind it go, and goes itself when a newer one is there")
     func snapshots() throws {
         var random = SeededRandom(seed: 22)

@@ -13,6 +13,8 @@ struct CrashTests {
     private struct Group {
         var record: EpochRecord?
         var memory: [StateID: ToyState] = [:]
+        /// What the clock decided in committed epochs.
+        var markers: [Int64] = []
     }
 
     /// Runs epochs until something fails; true when the last thing begun may have been committed all the same.
@@ -38,6 +40,8 @@ struct CrashTests {
             }
             group.record = record
             group.memory = job.memory
+            group.markers = (1...job.marker).map { $0 }
+            job.decided(record)
             try job.store.decided(record)
             if let partition = job.partitions.randomElement(using: &random),
                 let state = record.partitions.first(where: { $0.partition == partition })?.state
@@ -47,7 +51,9 @@ struct CrashTests {
         }
     }
 
-    private func expectCommitted(_ group: Group, _ files: MemoryFileSystem, _ what: String) throws {
+    private func expectCommitted(
+        _ group: Group, _ files: MemoryFileSystem, _ what: String, isFollowed: Bool = false
+    ) throws {
         guard let record = group.record else { return }
         var other = ToyJob(files, incarnation: "reader", partitions: [], options: ToyJob.options, clock: TestClock())
         do {
@@ -56,6 +62,13 @@ struct CrashTests {
         } catch {
             Issue.record("\(what): \(error)")
         }
+        // The decisions of every committed epoch are there, also of those that were cleaned away; the very last epoch may
+        // have been committed or not, where nobody went on from it.
+        let run = try RecordedRun(CheckpointInventory(ToyJob.directory, files: files), broadcast: [])
+        let markers = run.freezes(of: ToyJob.partition(0)).map(\.watermarkMs)
+        #expect(
+            markers == group.markers || !isFollowed && markers.dropLast() == group.markers,
+            "\(what): decisions \(markers) instead of \(group.markers.count)")
         let found = try CheckpointVerification(ToyJob.directory, files: files)
         #expect(found.damaged.isEmpty, "\(what): \(found.damaged)")
         #expect(found.brokenChains.isEmpty, "\(what): \(found.brokenChains)")
@@ -87,7 +100,7 @@ struct CrashTests {
             try next.resume(try next.store.record(record.token))
             clock.advance(ms: 3_600_000)
             try run(&next, &group, epochs: 2, &random)
-            try expectCommitted(group, files, "\(what), and then")
+            try expectCommitted(group, files, "\(what), and then", isFollowed: true)
             return calls
         }
         for seed: UInt64 in 1...1 {

@@ -85,7 +85,7 @@ final class DetectorBench {
     /// Judges what waits for events, in a replay; `nowMs` in a live run.
     func release(nowMs: Int64? = nil) {
         anomalies.release(nowMs: nowMs) {
-            timeouts.append("\($0) \(plan.window.newestClosed(watermarkMs: $1, latenessMs: 0))")
+            timeouts.append("\($1) \(plan.window.newestClosed(watermarkMs: $2, latenessMs: 0)) \($3.count)")
         }
         rows += anomalies.takeRows().joined()
         impacts += anomalies.takeImpacts().joined()

@@ -36,7 +36,8 @@ import Testing
             timestampMs: timeMs,
             series: SeriesLabels(
                 name: .empty, labels: [Label("node", ByteString(node)), Label("type", ByteString(type))]),
-            message: .empty, partition: PartitionID(source: "changes", topic: "changes", partition: partition))
+            message: .empty, partition: PartitionID(source: "changes", topic: "changes", partition: partition),
+            offset: 0)
     }
 
     private func told(_ bench: DetectorBench) -> [String] {
@@ -81,7 +82,7 @@ import Testing
         bench.release(nowMs: 119_999)
         #expect(bench.timeouts.isEmpty)
         bench.release(nowMs: 120_000)
-        #expect(bench.timeouts == ["i 0"])
+        #expect(bench.timeouts == ["impact/i 0 0"])
     }
 
     @Test func missingValuesAndZeroes() throws {
@@ -213,7 +214,7 @@ import Testing
             do throws(DecodingFailure) {
                 try fresh.decodeState(of: .query, from: &reader, nowMs: 0)
                 fresh.impactEvents[0].watermarkMs = .max
-                fresh.release(nowMs: nil) { _, _ in }
+                fresh.release(nowMs: nil) { _, _, _, _ in }
             } catch {
                 #expect(!error.description.isEmpty, "seed \(seed)")
             }

@@ -30,6 +30,12 @@ final class AnomalyRunner {
     /// Whether anything changed since the state was written last.
     var hasChanged = false
     private var verdicts: [DetectorVerdict] = []
+    /// Whether the verdicts on the window at hand have asked for events.
+    private var hasAskedEvents = false
+    /// A run that is repeated: how far events had been read for the verdicts on the window at hand.
+    private var positions: EventPositions?
+    /// The same for every window whose verdict did not wait for all events, by the window's end; nil in a run of its own.
+    var recordedPositions: ((Int64) -> EventPositions?)?
     /// No key is forgotten before this time, ms.
     private var nextForgetMs = Int64.min
     /// Bumped whenever key indices have changed: maps by them are then stale.
@@ -79,20 +85,22 @@ final class AnomalyRunner {
         }
     }
 
-    /// Judges the waiting windows whose events are here, or for which `maxWait` is over at `nowMs` (live only); tells of
-    /// those by `onTimeout`, with the window's end.
-    func release(nowMs: Int64?, onTimeout: (Int64) -> Void, into rows: inout [AnomalyRow]) {
+    /// Judges the waiting windows whose events are here, or for which `maxWait` is over at `nowMs` (live only). Tells by
+    /// `onEarly`, with the window's end, of verdicts that asked for events when more could come.
+    func release(nowMs: Int64?, onEarly: (Int64) -> Void, into rows: inout [AnomalyRow]) {
         while let first = waiting.first {
             let endMs = query.window.endMs(first.number)
             if !contexts.allSatisfy({ $0.isReady(forWindowEndMs: endMs) }) {
                 guard let nowMs, contexts.allSatisfy({ isOverdue(first, $0, endMs: endMs, nowMs: nowMs) }) else {
                     return
                 }
-                onTimeout(endMs)
             }
             waiting.removeFirst()
             hasChanged = true
+            hasAskedEvents = false
+            positions = recordedPositions?(endMs)
             judge(first, into: &rows)
+            if hasAskedEvents, !contexts.allSatisfy({ $0.isSettled(forWindowEndMs: endMs) }) { onEarly(endMs) }
         }
     }
 
@@ -201,7 +209,9 @@ final class AnomalyRunner {
     }
 
     private func finding(_ key: Int, _ ticks: DetectorTicks) -> ContextFinding {
-        ContextFinding(contexts, key: labels[key], startMs: ticks.windowStartMs, endMs: ticks.windowEndMs)
+        hasAskedEvents = true
+        return ContextFinding(
+            contexts, key: labels[key], startMs: ticks.windowStartMs, endMs: ticks.windowEndMs, positions: positions)
     }
 
     private func note(_ row: Int, _ key: Int, _ ticks: DetectorTicks, before: AlertState.Phase) {

@@ -8,7 +8,18 @@ struct BroadcastEvent {
     let message: ByteString
     /// The partition it came in: orders events of one time.
     let partition: PartitionID
+    /// The offset of its record.
+    let offset: Int64
+
+    /// Whether it had been read when partitions had been read so far; nil: all were.
+    func isRead(at positions: EventPositions?) -> Bool {
+        guard let positions else { return true }
+        return offset < positions[partition] ?? .min
+    }
 }
+
+/// How far the partitions of broadcast sources were read when a verdict was given: their next offsets.
+typealias EventPositions = [PartitionID: Int64]
 
 /// The events that bear on one detector by one entry of its `context`, in order of time. Filled and asked by the
 /// coordinator.
@@ -18,8 +29,13 @@ final class ContextEvents {
     private var events: [Kept] = []
     /// Whether events came since they were last put in order.
     private var isSorted = true
-    /// No event before this will come any more, ms; `Int64.max` at the end of input, nil before the first.
+    /// No event before this is waited for any more, ms; `Int64.max` at the end of input or while all partitions are idle,
+    /// nil before the first.
     var watermarkMs: Int64?
+    /// No event before this can count any more, by what each partition has said, ms: `watermarkMs` without the clock's part.
+    var settledMs: Int64?
+    /// How far each partition of the source has been read.
+    var positions: EventPositions = [:]
 
     private struct Kept {
         let event: BroadcastEvent
@@ -54,8 +70,17 @@ final class ContextEvents {
         return watermarkMs >= EventTime.difference(endMs, -plan.beforeMs)
     }
 
-    /// The events that bear on a key in `[startMs, endMs)`, oldest first; the newest `limit` of them.
-    func matching(_ key: DetectorKey, startMs: Int64, endMs: Int64, limit: Int) -> [AnomalyEvent] {
+    /// Whether no event that comes later can bear on a window ending at `endMs`.
+    func isSettled(forWindowEndMs endMs: Int64) -> Bool {
+        guard let settledMs else { return false }
+        return settledMs >= EventTime.difference(endMs, -plan.beforeMs)
+    }
+
+    /// The events that bear on a key in `[startMs, endMs)`, oldest first; the newest `limit` of them. With `positions` only
+    /// those that had been read there.
+    func matching(
+        _ key: DetectorKey, startMs: Int64, endMs: Int64, limit: Int, positions: EventPositions?
+    ) -> [AnomalyEvent] {
         sort()
         let from = EventTime.difference(startMs, plan.afterMs)
         let to = EventTime.difference(endMs, -plan.beforeMs)
@@ -66,18 +91,21 @@ final class ContextEvents {
             place -= 1
             let kept = events[place]
             guard kept.event.timestampMs >= from else { break }
-            if kept.match == wanted { found.append(described(kept.event)) }
+            if kept.match == wanted, kept.event.isRead(at: positions) { found.append(described(kept.event)) }
         }
         return found.reversed()
     }
 
     /// The events after a time (nil: all there are) up to another, oldest first, each with what a key must show to be meant.
-    func events(after fromMs: Int64?, through toMs: Int64) -> [(event: AnomalyEvent, match: [ByteString])] {
+    /// With `positions` only those that had been read there.
+    func events(
+        after fromMs: Int64?, through toMs: Int64, positions: EventPositions?
+    ) -> [(event: AnomalyEvent, match: [ByteString])] {
         sort()
         let first = fromMs.map { firstIndex(atOrAfter: EventTime.difference($0, -1)) } ?? 0
         let end = firstIndex(atOrAfter: EventTime.difference(toMs, -1))
         guard first < end else { return [] }
-        return events[first..<end].map { (described($0.event), $0.match) }
+        return events[first..<end].filter { $0.event.isRead(at: positions) }.map { (described($0.event), $0.match) }
     }
 
     /// What events must hold to mean a key.
@@ -169,7 +197,10 @@ final class EventCollector: WindowOperator {
             }
             ledger.aggregated += 1
             let message = row < batch.messages.count ? batch.messages[row] : .empty
-            events.append(BroadcastEvent(timestampMs: time, series: labels, message: message, partition: partition))
+            events.append(
+                BroadcastEvent(
+                    timestampMs: time, series: labels, message: message, partition: partition,
+                    offset: batch.position(of: row).offset))
         }
     }
 

@@ -9,9 +9,12 @@ struct ContextFinding {
     /// Steps on the ladder of severities.
     private(set) var severityShift: Int8 = 0
 
-    init(_ contexts: [ContextEvents], key: DetectorKey, startMs: Int64, endMs: Int64) {
+    init(
+        _ contexts: [ContextEvents], key: DetectorKey, startMs: Int64, endMs: Int64, positions: EventPositions?
+    ) {
         for context in contexts {
-            let found = context.matching(key, startMs: startMs, endMs: endMs, limit: Self.eventsMax)
+            let found = context.matching(
+                key, startMs: startMs, endMs: endMs, limit: Self.eventsMax, positions: positions)
             guard !found.isEmpty else { continue }
             events += found
             switch context.plan.action {

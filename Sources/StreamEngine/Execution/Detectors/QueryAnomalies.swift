@@ -61,13 +61,26 @@ final class QueryAnomalies {
         impactRows = plan.impacts.map { _ in [] }
     }
 
-    private func makeOwner() -> Owner {
-        Owner(
-            runners: zip(plan.anomalies, contexts).map {
-                AnomalyRunner($0, query: plan, job: job, contexts: $1)
-            },
-            impacts: zip(plan.impacts, impactEvents).map { ImpactRunner($0, query: plan, events: $1) },
-            index: noIndices)
+    /// A run that is repeated: how far events had been read for a verdict of this detector (or impact, with its prefix) of this
+    /// owner on the window ending there; nil where it had all it asked for.
+    var recordedPositions: ((_ name: String, DetectorOwner, _ windowEndMs: Int64) -> EventPositions?)?
+
+    private func makeOwner(_ id: DetectorOwner) -> Owner {
+        func recorded(_ name: String) -> ((Int64) -> EventPositions?)? {
+            guard let recordedPositions else { return nil }
+            return { recordedPositions(name, id, $0) }
+        }
+        let runners = zip(plan.anomalies, contexts).map { detector, contexts in
+            let runner = AnomalyRunner(detector, query: plan, job: job, contexts: contexts)
+            runner.recordedPositions = recorded(detector.name)
+            return runner
+        }
+        let impacts = zip(plan.impacts, impactEvents).map { impact, events in
+            let runner = ImpactRunner(impact, query: plan, events: events)
+            runner.recordedPositions = recorded(Self.impactPrefix + impact.name)
+            return runner
+        }
+        return Owner(runners: runners, impacts: impacts, index: noIndices)
     }
 
     private var noIndices: [[UInt32]] { Array(repeating: [], count: plan.anomalies.count + plan.impacts.count) }
@@ -80,7 +93,7 @@ final class QueryAnomalies {
         _ window: Int64, _ batch: RowBatch, keys: [UInt32], in directory: [GroupKey], owner id: DetectorOwner,
         nowMs: Int64
     ) {
-        var owner = owners[id] ?? makeOwner()
+        var owner = owners[id] ?? makeOwner(id)
         for (place, runner) in owner.runners.enumerated() {
             let own = owner.indices(place, of: keys, in: directory) { runner.index(of: $0) }
             let cells = cells(at: runner.plan.column, in: batch)
@@ -120,20 +133,27 @@ final class QueryAnomalies {
         for id in owners.keys { owners[id]?.index = noIndices }
     }
 
-    /// Judges windows that waited for events which are here now. `nowMs` is the wall clock of a live run; `onTimeout` is told
-    /// of verdicts that go without them: the detector's or impact's name, and the end of its window.
-    func release(nowMs: Int64?, onTimeout: (String, Int64) -> Void) {
+    /// Judges windows that waited for events which are here now. `nowMs` is the wall clock of a live run; `onEarly` is told of
+    /// verdicts for which more events could come: whose, the name of the detector (or impact, with its prefix), the end
+    /// of its window, and how far events have been read.
+    func release(nowMs: Int64?, onEarly: (DetectorOwner, String, Int64, EventPositions) -> Void) {
         for id in owners.keys.sorted(by: Self.isBefore) {
             guard var owner = owners[id] else { continue }
             for (place, runner) in owner.runners.enumerated() {
                 let generation = runner.keyGeneration
-                runner.release(nowMs: nowMs, onTimeout: { onTimeout(runner.plan.name, $0) }, into: &rows[place])
+                runner.release(
+                    nowMs: nowMs,
+                    onEarly: { onEarly(id, runner.plan.name, $0, positions(contexts[place])) }, into: &rows[place])
                 if runner.keyGeneration != generation { owner.index[place] = [] }
             }
             for (place, impact) in owner.impacts.enumerated() {
                 let generation = impact.keyGeneration
                 impact.release(
-                    nowMs: nowMs, onTimeout: { onTimeout(impact.plan.name, $0) }, into: &impactRows[place])
+                    nowMs: nowMs,
+                    onEarly: {
+                        onEarly(id, Self.impactPrefix + impact.plan.name, $0, positions([impactEvents[place]]))
+                    },
+                    into: &impactRows[place])
                 if impact.keyGeneration != generation { owner.index[plan.anomalies.count + place] = [] }
             }
             owners[id] = owner
@@ -191,6 +211,11 @@ final class QueryAnomalies {
     /// Where the events of every detector and impact are gathered.
     var everyContext: [ContextEvents] { contexts.joined() + impactEvents }
 
+    /// How far the events have been read.
+    private func positions(_ contexts: [ContextEvents]) -> EventPositions {
+        contexts.reduce(into: [:]) { $0.merge($1.positions) { first, _ in first } }
+    }
+
     // MARK: State
 
     /// Whether an owner has state.
@@ -244,13 +269,13 @@ final class QueryAnomalies {
         }
     }
 
-    /// Before the names of impacts in state; no detector's name has a slash.
+    /// Before the names of impacts in state and decisions; no detector's name has a slash.
     private static let impactPrefix = "impact/"
 
     /// Replaces an owner's state by what was written. Detectors and impacts that the job no longer has are left out, new ones begin
     /// empty. `nowMs` is the wall clock, for verdicts that wait.
     func decodeState(of id: DetectorOwner, from reader: inout ByteReader, nowMs: Int64) throws(DecodingFailure) {
-        let owner = makeOwner()
+        let owner = makeOwner(id)
         for _ in 0..<(try reader.readCount(bytesEach: 2)) {
             let name = try reader.readString()
             var own = ByteReader(try reader.readLengthPrefixed())

@@ -21,6 +21,8 @@ final class ImpactRunner {
     private var waiting: [EmittedWindow] = []
     /// Whether anything changed since the state was written last.
     var hasChanged = false
+    /// A run that is repeated: how far events had been read for each window that did not wait for all of them.
+    var recordedPositions: ((Int64) -> EventPositions?)?
     /// Bumped whenever key indices have changed: maps by them are then stale.
     private(set) var keyGeneration = 0
 
@@ -48,15 +50,15 @@ final class ImpactRunner {
         waiting.append(window)
     }
 
-    /// Judges the waiting windows whose events are here, or for which `maxWait` is over at `nowMs` (live only); tells of
-    /// those by `onTimeout`, with the window's end.
-    func release(nowMs: Int64?, onTimeout: (Int64) -> Void, into rows: inout [ImpactRow]) {
+    /// Judges the waiting windows whose events are here, or for which `maxWait` is over at `nowMs` (live only); tells by
+    /// `onEarly`, with the window's end, of those for which more events could come.
+    func release(nowMs: Int64?, onEarly: (Int64) -> Void, into rows: inout [ImpactRow]) {
         while let first = waiting.first {
             let endMs = query.window.endMs(first.number)
             if !isReady(endMs) {
                 guard let nowMs, EventTime.difference(nowMs, first.emittedAtMs) >= plan.events.maxWaitMs else { return }
-                onTimeout(endMs)
             }
+            if (events.settledMs ?? .min) <= EventTime.difference(endMs, plan.events.afterMs) { onEarly(endMs) }
             waiting.removeFirst()
             hasChanged = true
             judge(first, into: &rows)
@@ -82,15 +84,15 @@ final class ImpactRunner {
             if window.present[row] { histories[Int(key)].append(window.number, window.values[row]) }
         }
         let throughMs = EventTime.difference(endMs, plan.events.afterMs)
-        settle(throughMs, into: &rows)
+        settle(throughMs, recordedPositions?(endMs), into: &rows)
         let horizonMs = EventTime.difference(throughMs, plan.events.beforeMs)
         for key in keys.order { histories[Int(key)].forget(throughStartMs: horizonMs, query.window) }
         forgetKeys()
     }
 
     /// The rows of the events after those settled by now, up to `throughMs`: by event, then by key.
-    private func settle(_ throughMs: Int64, into rows: inout [ImpactRow]) {
-        for (event, match) in events.events(after: settledMs, through: throughMs) {
+    private func settle(_ throughMs: Int64, _ positions: EventPositions?, into rows: inout [ImpactRow]) {
+        for (event, match) in events.events(after: settledMs, through: throughMs, positions: positions) {
             for key in keys.order where events.wanted(of: labels[Int(key)]) == match {
                 let atMs = event.timestampMs
                 let history = histories[Int(key)]
