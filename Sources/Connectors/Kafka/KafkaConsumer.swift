@@ -190,13 +190,21 @@ public final class KafkaConsumer: LiveSource {
     /// Fails where the log does not hold these offsets. A broker that does not answer is left to the fetching, which will
     /// find the same.
     private func check(_ starts: [PartitionID: Int64]) throws(SourceError) {
-        for (id, offset) in starts.sorted(by: { $0.key < $1.key }) {
+        let ids = starts.keys.sorted()
+        let bounds: [PartitionID: (low: Int64, high: Int64)]
+        do throws(SourceError) {
+            bounds = try offsets.bounds(of: ids, timeoutMs: 3000)
+        } catch {
+            guard error.isRetriable else { throw error }
+            return
+        }
+        for id in ids {
+            guard let offset = starts[id], let (low, high) = bounds[id] else { continue }
             do throws(SourceError) {
-                let bounds = try offsets.bounds(of: id, timeoutMs: 3000)
                 // Beyond the end of what is committed: of an open transaction, or beyond the end of the log.
-                let high = offset > bounds.high ? try endOfLog(id) : bounds.high
-                guard (bounds.low...max(bounds.low, high)).contains(offset) else {
-                    throw KafkaOffsets.loss(of: id, at: offset, low: bounds.low, high: high)
+                let high = offset > high ? try endOfLog(id) : high
+                guard (low...max(low, high)).contains(offset) else {
+                    throw KafkaOffsets.loss(of: id, at: offset, low: low, high: high)
                 }
             } catch {
                 guard error.isRetriable else { throw error }

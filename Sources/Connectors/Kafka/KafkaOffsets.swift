@@ -38,6 +38,42 @@ struct KafkaOffsets {
         return (low, high)
     }
 
+    /// The same for many partitions, with two questions to each of their brokers rather than two for each partition.
+    func bounds(
+        of partitions: [PartitionID], timeoutMs: Int
+    ) throws(SourceError) -> [PartitionID: (low: Int64, high: Int64)] {
+        let lows = try edges(Self.earliest, partitions, timeoutMs: timeoutMs)
+        let highs = try edges(Self.latest, partitions, timeoutMs: timeoutMs)
+        var result: [PartitionID: (low: Int64, high: Int64)] = [:]
+        for (place, id) in partitions.enumerated() { result[id] = (lows[place], max(lows[place], highs[place])) }
+        return result
+    }
+
+    // Timestamps that the protocol reads as the ends of a log (ListOffsets).
+    private static let earliest: Int64 = -2
+    private static let latest: Int64 = -1
+
+    /// One end of each partition's log, in their order.
+    private func edges(_ edge: Int64, _ partitions: [PartitionID], timeoutMs: Int) throws(SourceError) -> [Int64] {
+        guard !partitions.isEmpty else { return [] }
+        let list = KafkaPartitionList(capacity: partitions.count)
+        for id in partitions { list.add(id.topic, id.partition, offset: edge) }
+        let code = list.lend { rd_kafka_offsets_for_times(handle, $0, Int32(clamping: timeoutMs)) }
+        let what = "asking for first and last offset"
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaErrors.error(code, what) }
+        var result: [Int64] = []
+        for (id, entry) in zip(partitions, list.entries) {
+            guard entry.error == RD_KAFKA_RESP_ERR_NO_ERROR else {
+                throw KafkaErrors.error(entry.error, "\(what) of \(id)", partition: id)
+            }
+            guard entry.offset >= 0 else {
+                throw SourceError(.timedOut, "\(what) of \(id): no answer", partition: id)
+            }
+            result.append(entry.offset)
+        }
+        return result
+    }
+
     /// An offset that is not in the log, as an error with what is there where the broker says so.
     func loss(of id: PartitionID, at offset: Int64, detail: String? = nil) -> SourceError {
         do throws(SourceError) {
@@ -92,9 +128,13 @@ struct KafkaOffsets {
         var result: [PartitionID: Int64] = [:]
         switch start {
         case .earliest:
-            for id in partitions { result[id] = try bounds(of: id, timeoutMs: timeoutMs).low }
+            for (id, low) in zip(partitions, try edges(Self.earliest, partitions, timeoutMs: timeoutMs)) {
+                result[id] = low
+            }
         case .latest:
-            for id in partitions { result[id] = try bounds(of: id, timeoutMs: timeoutMs).high }
+            for (id, high) in zip(partitions, try edges(Self.latest, partitions, timeoutMs: timeoutMs)) {
+                result[id] = high
+            }
         case .time(let timestampMs):
             result = try offsets(at: timestampMs, partitions, timeoutMs: timeoutMs)
             for id in partitions where result[id] == nil {
