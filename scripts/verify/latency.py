@@ -5,7 +5,7 @@
 
 Starts an embedded broker (data on disk, its own process), `stream-job run` with state and transactions, a producer and a
 client. Input: 1,000 series in 4 partitions (LogAppendTime: the broker's clock), text exposition of about 120 bytes a sample,
-100 samples a message, at the given rate. The job: windows of 700 ms (so that they end at every phase of the trigger), three
+100 samples a message, at the given rate. The job: windows of 170 ms (so that they end at every phase of the trigger), three
 aggregates by instance, watermark delay 0, rows to a topic. A window is closed by the first record at or beyond its end in
 the last partition that has one; the brokers' time of it comes with the producer's delivery report. The client reads the rows'
 topic with isolation.level=read_committed and notes the wall clock at each row.
@@ -16,6 +16,7 @@ either is above the trigger + 50 ms. Installs confluent-kafka into .build/verify
 import argparse
 import bisect
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -38,7 +39,7 @@ except ImportError:
     subprocess.run([f"{VENV}/bin/pip", "install", "-q", "confluent-kafka>=2.6"], check=True)
     os.execve(f"{VENV}/bin/python", [f"{VENV}/bin/python"] + sys.argv, dict(os.environ, IN_VENV="1"))
 
-PARTITIONS, SERIES, LINES, WINDOW_MS = 4, 1000, 100, 700
+PARTITIONS, SERIES, LINES, WINDOW_MS = 4, 1000, 100, 170
 
 
 def job(brokers, trigger, folder):
@@ -67,7 +68,7 @@ class Feed(threading.Thread):
         super().__init__()
         self.producer = Producer({
             "bootstrap.servers": brokers, "linger.ms": 1, "compression.type": "lz4",
-            "queue.buffering.max.messages": 1000000})
+            "queue.buffering.max.messages": 1000000, "log_level": 0})
         self.rate, self.seconds = rate, seconds
         self.stored = [[] for _ in range(PARTITIONS)]
         self.sent = 0
@@ -117,6 +118,23 @@ class Feed(threading.Thread):
         return latest
 
 
+def client(brokers, seconds, result):
+    """A process of its own, so that the feed's Python does not hold it up: rows as (window_end, wall clock ms)."""
+    consumer = Consumer({
+        "bootstrap.servers": brokers, "group.id": "latency-client", "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest", "enable.auto.commit": False, "log_level": 0})
+    consumer.subscribe(["rows"])
+    seen = []
+    end = time.time() + seconds
+    while time.time() < end:
+        message = consumer.poll(0.1)
+        if message is not None and not message.error():
+            now_ms = time.time() * 1000
+            seen.append((json.loads(message.value())["window_end"], now_ms))
+    consumer.close()
+    result.send(seen)
+
+
 def quantile(values, q):
     values = sorted(values)
     return values[min(len(values) - 1, max(0, int(q * len(values) + 0.999999) - 1))]
@@ -133,6 +151,7 @@ def main():
     arguments.add_argument("--seconds", type=int, default=60)
     arguments.add_argument("--trigger", default="1s")
     arguments.add_argument("--binary", default=os.path.join(ROOT, ".build/release/stream-job"))
+    arguments.add_argument("--log", action="store_true", help="show what the job said")
     options = arguments.parse_args()
     folder = tempfile.mkdtemp(prefix="latency-")
     children = []
@@ -152,31 +171,25 @@ def main():
         run = subprocess.Popen(
             [options.binary, "run", f"{folder}/job.yaml", "--summary", "json"], stdout=subprocess.PIPE,
             stderr=open(f"{folder}/log", "w"), text=True)
-        children.append(run)
         while "reading metrics" not in open(f"{folder}/log").read():
             if run.poll() is not None:
                 sys.exit(open(f"{folder}/log").read())
             time.sleep(0.05)
-        client = Consumer({
-            "bootstrap.servers": brokers, "group.id": "latency-client", "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest", "enable.auto.commit": False})
-        client.subscribe(["rows"])
+        ours, theirs = multiprocessing.Pipe()
+        reader = multiprocessing.Process(target=client, args=(brokers, options.seconds + 5, theirs))
+        reader.start()
+        children.append(run)
         feed = Feed(brokers, options.rate, options.seconds)
         feed.start()
-        seen = []
-        end = time.time() + options.seconds + 5
-        while time.time() < end:
-            for message in client.consume(1000, 0.05):
-                now_ms = time.time() * 1000
-                if not message.error():
-                    seen.append((json.loads(message.value())["window_end"], now_ms))
+        seen = ours.recv()
         feed.join()
         with open(f"/proc/{run.pid}/stat") as file:
             fields = file.read().rsplit(")", 1)[1].split()
         cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         run.send_signal(signal.SIGINT)
         summary = json.loads(run.communicate(timeout=30)[0].strip().splitlines()[-1])
-        client.close()
+        if options.log:
+            print(open(f"{folder}/log").read())
     finally:
         for child in reversed(children):
             if child.poll() is None:

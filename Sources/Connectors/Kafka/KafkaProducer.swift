@@ -202,6 +202,9 @@ public final class KafkaProducer {
     public func flush(timeoutMs: Int) throws(SinkError) {
         let deadlineNs = clock.monotonicNs() + Int64(timeoutMs) * 1_000_000
         serve()
+        // Nothing more comes that the records still here should wait for (`linger.ms`). With delivery reports as events this
+        // call only tells librdkafka's threads to send, and waits out its time.
+        if inFlight > 0 { rd_kafka_flush(client.handle, 1) }
         while inFlight > 0, failure == nil, clientFailure == nil, client.transactionFailure == nil {
             let leftMs = (deadlineNs - clock.monotonicNs()) / 1_000_000
             guard leftMs > 0 else {

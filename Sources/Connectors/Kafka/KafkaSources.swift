@@ -19,9 +19,20 @@ public enum KafkaSources {
     public static func member(
         _ job: JobDefinition, group: String? = nil, log: @escaping @Sendable (KafkaLogLine) -> Void
     ) throws(SourceError) -> KafkaConsumer {
-        try KafkaConsumer(
-            job.kafka, group: KafkaGroup(id: group ?? job.group, instanceID: job.kafka.instanceID),
+        var connection = job.kafka
+        connection.options = gathering(job) + connection.options
+        return try KafkaConsumer(
+            connection, group: KafkaGroup(id: group ?? job.group, instanceID: job.kafka.instanceID),
             subscriptions: subscriptions(job), excludedTopics: writtenTopics(job), log: log)
+    }
+
+    /// A run without an end lets brokers gather records, a fortieth of its trigger, 100 ms at most: a fetch for each of many
+    /// small messages costs both sides more than the messages. The job's own settings go before.
+    private static func gathering(_ job: JobDefinition) -> [KafkaConnection.Setting] {
+        guard case .interval(let ms) = job.trigger else { return [] }
+        return [
+            .init("fetch.min.bytes", "65536"), .init("fetch.wait.max.ms", "\(min(max(ms / 40, 5), 100))"),
+        ]
     }
 
     /// What a live run reads beside its group: broadcast sources that some detector asks, each with a

@@ -44,6 +44,8 @@ struct LiveRunState {
     var fullyRead: Set<PartitionID> = []
     /// The wall clock at the last turn.
     var lastTurnMs: Int64?
+    /// When the last turn began to take records (monotonic).
+    var lastTakenNs = Int64.min
     /// Queries whose first window was announced.
     var announced: Set<String> = []
     /// Partitions of broadcast sources that are not read yet, with the reader that found them.
@@ -93,13 +95,16 @@ extension JobExecution {
 
     /// One turn: what the source says, what it holds, what the clock decides, and the trigger when it is due.
     private func turn(_ source: any LiveSource, _ end: LiveEnd, _ log: (String) -> Void) throws {
-        let nowNs = clock.monotonicNs()
         // What is left of a slice lies at hand: nothing need be waited for.
-        let untilNs = hasMoreAtHand(end) ? nowNs : min(nextTriggerNs, nowNs + 100_000_000)
+        let isAtHand = hasMoreAtHand(end)
+        if !isAtHand { gather(end) }
+        let nowNs = clock.monotonicNs()
+        let untilNs = isAtHand ? nowNs : min(nextTriggerNs, nowNs + 100_000_000)
         notePresent(source)
         for event in source.poll(untilNs: untilNs) { try take(event, from: source, log) }
         try startWaiting(source, log)
         try readBroadcasts(log)
+        live.lastTakenNs = clock.monotonicNs()
         try work(source, end)
         try finishCatchingUp(log)
         announceFirstWindows(log)
@@ -110,6 +115,15 @@ extension JobExecution {
         }
         reportWhenQuiet()
         if end.isBounded { try giveUpWhenStuck(source) }
+    }
+
+    /// Lets records come together: a turn for each of many small messages would cost more than the messages. The first
+    /// after a silence is taken at once, the next ones up to a twentieth of the trigger later, 10 ms at most.
+    private func gather(_ end: LiveEnd) {
+        guard case .never = end, live.holdsAssignment, live.waiting.isEmpty, live.lastTakenNs > .min else { return }
+        let nowNs = clock.monotonicNs()
+        let dueNs = min(live.lastTakenNs + min(10_000_000, triggerNs / 20), nextTriggerNs)
+        if dueNs - nowNs >= 1_000_000 { clock.sleep(ms: Int((dueNs - nowNs) / 1_000_000)) }
     }
 
     private func take(_ event: SourceEvent, from source: any LiveSource, _ log: (String) -> Void) throws {

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""What a small job costs: memory, CPU, start, size.
+
+    scripts/verify/footprint.py [--seconds 60] [--binary .build/release/stream-job] [--static BINARY]
+
+Input: 91 test beds of 8 sensors at 1 Hz, each bed a topic of its own, each sample a message: 728 messages/s, made here, to an
+embedded broker in a process of its own. The job is jobs/hydraulics.yaml as it stands (1-minute windows, six aggregates,
+console and a topic, state in a checkpoint, a transaction an epoch, trigger 10 s).
+
+- memory: the job's peak RSS (VmHWM) after --seconds; CPU: its user and system time over the last four fifths of them.
+- start: from exec until the log says that it reads its partitions (joined, assigned, state looked for), five starts, the
+  first with an empty checkpoint; the partitions' records wait for it.
+- size: the binary, stripped, and the shared libraries it names; --static is the one scripts/package.sh makes.
+
+Exit code 1 where a limit does not hold: 64 MiB, 3 % of a core, 200 ms to have joined. Installs confluent-kafka into
+.build/verify-tools/venv where it is missing.
+"""
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+try:
+    from confluent_kafka import Producer
+except ImportError:
+    VENV = os.path.join(ROOT, ".build/verify-tools/venv")
+    if os.environ.get("IN_VENV"):
+        raise
+    if not os.path.exists(f"{VENV}/bin/python"):
+        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+    subprocess.run([f"{VENV}/bin/pip", "install", "-q", "confluent-kafka>=2.6"], check=True)
+    os.execve(f"{VENV}/bin/python", [f"{VENV}/bin/python"] + sys.argv, dict(os.environ, IN_VENV="1"))
+
+BEDS = 91
+SENSORS = [
+    "accelerometer1_rms", "accelerometer2_rms", "current_amperes", "pressure_bar", "temperature_celsius",
+    "thermocouple_celsius", "voltage_volts", "volume_flow_lpm"]
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mib(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
+
+
+def start(binary, brokers, folder):
+    """Starts the job; gives it, and the milliseconds until it joined the group and until it reads."""
+    begun = time.monotonic()
+    run = subprocess.Popen(
+        [binary, "run", os.path.join(ROOT, "jobs/hydraulics.yaml"), "--set", f"kafka.brokers={brokers}", "--set",
+         f"checkpoint.location={folder}/checkpoint"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, bufsize=1, cwd=folder)
+    joined, lines = None, []
+    for line in run.stderr:
+        lines.append(line)
+        if "joined group" in line:
+            joined = (time.monotonic() - begun) * 1000
+        if " reading hydraulic" in line:
+            return run, joined, (time.monotonic() - begun) * 1000
+    sys.exit("".join(lines))
+
+
+def stop(run):
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=30)
+
+
+def feed(producer, seconds):
+    """728 messages a second, spread evenly, with the clock's time."""
+    begun, sent = time.time(), 0
+    while True:
+        now = time.time()
+        if now - begun > seconds:
+            break
+        while sent < (now - begun) * BEDS * len(SENSORS):
+            bed, sensor = sent % BEDS, sent // BEDS % len(SENSORS)
+            text = f'{SENSORS[sensor]}{{bed="{bed}"}} {sent * 7919 % 100003 / 1000} {int(now * 1000)}\n'
+            producer.produce(f"hydraulic-{bed}", text.encode())
+            sent += 1
+        producer.poll(0.01)
+    producer.flush(30)
+    return sent
+
+
+def size(binary, name):
+    with tempfile.NamedTemporaryFile() as stripped:
+        subprocess.run(["strip", "-o", stripped.name, binary], check=True)
+        mib = os.stat(stripped.name).st_size / 2**20
+    needed = subprocess.run(["readelf", "-d", binary], capture_output=True, text=True, check=True).stdout
+    libraries = [line.split("[")[1].split("]")[0] for line in needed.splitlines() if "(NEEDED)" in line]
+    print(f"{name}: {mib:.1f} MiB stripped ({os.stat(binary).st_size / 2**20:.1f} MiB with symbols); "
+          f"needs {' '.join(libraries)}")
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--seconds", type=int, default=60)
+    arguments.add_argument("--binary", default=os.path.join(ROOT, ".build/release/stream-job"))
+    arguments.add_argument("--static")
+    options = arguments.parse_args()
+    binary = os.path.abspath(options.binary)
+    folder = tempfile.mkdtemp(prefix="footprint-")
+    children = []
+    try:
+        topics = ",".join(["hydraulics:1"] + [f"hydraulic-{bed}:1" for bed in range(BEDS)])
+        broker = subprocess.Popen(
+            [binary, "broker", "--listen", "127.0.0.1:0", "--memory", "--topics", topics], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
+        children.append(broker)
+        brokers = broker.stdout.readline().split()[-1]
+        producer = Producer({"bootstrap.servers": brokers, "linger.ms": 5, "log_level": 0})
+        feed(producer, 2)
+        joins, reads = [], []
+        for turn in range(5):
+            run, joined, reading = start(binary, brokers, folder)
+            joins.append(joined if joined is not None else reading)
+            reads.append(reading)
+            if turn < 4:
+                stop(run)
+        children.append(run)
+        feed(producer, options.seconds / 5)
+        cpu, begun = cpu_seconds(run.pid), time.monotonic()
+        sent = feed(producer, options.seconds * 4 / 5)
+        elapsed = time.monotonic() - begun
+        share = (cpu_seconds(run.pid) - cpu) / elapsed * 100
+        rate = sent / elapsed
+        mib = peak_mib(run.pid)
+        stop(run)
+    finally:
+        for child in reversed(children):
+            if child.poll() is None:
+                child.terminate()
+                child.wait(10)
+        shutil.rmtree(folder)
+    print(f"hydraulics, {rate:.0f} messages/s in {BEDS} topics for {options.seconds} s: peak RSS {mib:.1f} MiB, "
+          f"{share:.2f} % of a core")
+
+    def texts(values):
+        return " ".join(f"{value:.0f}" for value in values)
+    print(f"start: joined after {texts(joins)} ms, reading {BEDS} partitions after {texts(reads)} ms")
+    size(binary, "binary")
+    if options.static:
+        size(options.static, "binary with Swift's runtime inside")
+    holds = mib < 64 and share < 3 and max(joins) < 200
+    print(f"limits: 64 MiB, 3 %, joined in 200 ms: {'hold' if holds else 'do not hold'}")
+    sys.exit(0 if holds else 1)
+
+
+main()
