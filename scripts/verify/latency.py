@@ -5,7 +5,7 @@
 
 Starts an embedded broker (data on disk, its own process), `stream-job run` with state and transactions, a producer and a
 client. Input: 1,000 series in 4 partitions (LogAppendTime: the broker's clock), text exposition of about 120 bytes a sample,
-100 samples a message, at the given rate. The job: windows of 170 ms (so that they end at every phase of the trigger), three
+125 samples a message, at the given rate. The job: windows of 170 ms (so that they end at every phase of the trigger), three
 aggregates by instance, watermark delay 0, rows to a topic. A window is closed by the first record at or beyond its end in
 the last partition that has one; the brokers' time of it comes with the producer's delivery report. The client reads the rows'
 topic with isolation.level=read_committed and notes the wall clock at each row.
@@ -39,7 +39,7 @@ except ImportError:
     subprocess.run([f"{VENV}/bin/pip", "install", "-q", "confluent-kafka>=2.6"], check=True)
     os.execve(f"{VENV}/bin/python", [f"{VENV}/bin/python"] + sys.argv, dict(os.environ, IN_VENV="1"))
 
-PARTITIONS, SERIES, LINES, WINDOW_MS = 4, 1000, 100, 170
+PARTITIONS, SERIES, LINES, WINDOW_MS = 4, 1000, 125, 170
 
 
 def job(brokers, trigger, folder):
