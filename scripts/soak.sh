@@ -5,6 +5,7 @@
 #
 #   exactly-once [200]     a job killed so often, at every step and at random, its output against an undisturbed run
 #                          (SEED=N repeats; scripts/verify/crash has more flags)
+#   detector-model [200]   random jobs over every detector: flags equal live, replayed, restarted, with state lost
 #   broker-model [1000]    random histories of producers, transactions, offsets and crashes against a model
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,6 +33,7 @@ exactly-once)
     swift build --product stream-job < /dev/null 2>&1 | tail -n 1
     .venv/bin/python scripts/verify/crash .build/debug/stream-job --kills "${count:-200}" ${SEED:+--seed "$SEED"}
     ;;
+detector-model) DETECTOR_MODEL_JOBS=${count:-200} tests DetectorModelTests ;;
 broker-model) BROKER_MODEL_RUNS=${count:-1000} tests ModelTests ;;
 *) fail "no part $part" ;;
 esac

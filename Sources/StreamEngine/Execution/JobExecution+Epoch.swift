@@ -59,6 +59,7 @@ extension JobExecution {
         FaultPoint.reach(.planned)
         if let session { try commit(session) } else { try commitWithoutCheckpoint() }
         latency.published(nowMs: clock.wallMs())
+        for entry in sources.flatMap(\.emitters) { entry.emitter.anomalies?.noteDecided() }
         epoch += 1
         epochsCommitted += 1
         dirty = false
@@ -117,9 +118,22 @@ extension JobExecution {
         for partition in record.partitions {
             offsets[partition.partition] = CommittedOffset(
                 offset: partition.nextOffset,
-                metadata: CommittedToken(epoch: record.token, state: partition.state).metadata)
+                metadata: CommittedToken(
+                    epoch: record.token, state: partition.state, shown: shown(of: partition.partition)
+                ).metadata)
         }
         return offsets
+    }
+
+    /// How far the verdicts on a partition's windows that wait for events were shown.
+    private func shown(of id: PartitionID) -> [String: Int64] {
+        var shown: [String: Int64] = [:]
+        for entry in sources.first(where: { $0.definition.name == id.source })?.emitters ?? [] {
+            shown.merge(entry.emitter.anomalies?.shown(to: entry.emitter.plan.detectorOwner(of: id)) ?? [:]) {
+                max($0, $1)
+            }
+        }
+        return shown
     }
 
     /// One transaction: what transactional sinks send, and the offsets.

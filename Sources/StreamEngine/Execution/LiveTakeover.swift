@@ -245,6 +245,10 @@ extension JobExecution {
         for (task, execution, state) in restoring {
             guard let (offset, token) = committed[task.id] else { continue }
             if let state { session.states[task.id] = state }
+            for entry in execution.emitters {
+                entry.emitter.anomalies?.noteShown(
+                    token.shown, to: entry.emitter.plan.detectorOwner(of: task.id))
+            }
             if let next = task.nextOffset, next > offset {
                 throw JobFailure(
                     """

@@ -121,7 +121,7 @@ import Testing
 }
 
 /// A clock that runs a second a look, so that nothing in a model waits.
-private struct ModelClock: Clock {
+struct ModelClock: Clock {
     private let passed = Monitor(Int64(0))
 
     func monotonicNs() -> Int64 {

@@ -23,6 +23,9 @@ final class ModelWorld {
     var sent: [String: [String]] = [:]
     /// How often each kind of trouble happened.
     var troubles: [String: Int] = [:]
+    /// Broadcast sources: their records, and whether they come all at once or bit by bit, at every start again.
+    var broadcasts: [PartitionID: [[UInt8]]] = [:]
+    var revealsAll = true
 
     struct StoredEpoch {
         var record: EpochRecord
@@ -37,15 +40,25 @@ final class ModelWorld {
         self.records = records
     }
 
-    init(_ input: VariantInput, seed: UInt64, faultEvery: Int) {
+    convenience init(_ input: VariantInput, seed: UInt64, faultEvery: Int) {
+        self.init(input.texts, seed: seed, faultEvery: faultEvery)
+    }
+
+    /// A world with these partitions of source `metrics`, a record a line.
+    init(_ texts: [String], events: [String] = [], seed: UInt64, faultEvery: Int) {
         random = SeededGenerator(seed: seed)
         self.faultEvery = faultEvery
+        records = Self.records(texts, of: "metrics")
+        broadcasts = Self.records(events, of: "changes")
+    }
+
+    private static func records(_ texts: [String], of source: String) -> [PartitionID: [[UInt8]]] {
         var records: [PartitionID: [[UInt8]]] = [:]
-        for (number, text) in input.texts.enumerated() {
-            let id = PartitionID(source: "metrics", topic: "metrics", partition: Int32(number))
+        for (number, text) in texts.enumerated() {
+            let id = PartitionID(source: source, topic: source, partition: Int32(number))
             records[id] = text.split(separator: "\n").map { Array($0.utf8) }
         }
-        self.records = records
+        return records
     }
 
     /// Whether something goes wrong here, by chance.
@@ -319,6 +332,73 @@ final class ModelReader: PartitionReader {
             next += 1
         }
         if let endOffset, Int64(next) >= endOffset { return .endOfInput }
+        return .caughtUp
+    }
+
+    var progress: (consumed: Int64, total: Int64)? { nil }
+    func hibernate() {}
+    func close() {}
+}
+
+/// Topics read whole by every member, outside the group.
+final class ModelBroadcast: LiveSource {
+    let description = "broadcast model"
+    private let world: ModelWorld
+    private var hasAssigned = false
+
+    init(_ world: ModelWorld) { self.world = world }
+
+    func poll(untilNs deadlineNs: Int64) -> [SourceEvent] {
+        guard !hasAssigned else { return [] }
+        hasAssigned = true
+        return [.assigned(world.broadcasts.keys.sorted())]
+    }
+
+    func startingOffsets(_ partitions: [PartitionID], timeoutMs: Int) throws(SourceError) -> [PartitionID: Int64] {
+        Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) })
+    }
+
+    func start(_ offsets: [PartitionID: Int64]) throws(SourceError) -> [any PartitionReader] {
+        offsets.sorted { $0.key < $1.key }.map { id, offset in
+            ModelBroadcastReader(id, world.broadcasts[id] ?? [], world)
+        }
+    }
+
+    func committed(
+        _ partitions: [PartitionID], timeoutMs: Int
+    ) throws(SourceError) -> [PartitionID: CommittedOffset] { [:] }
+    func firstOffsets(_ partitions: [PartitionID], timeoutMs: Int) throws(SourceError) -> [PartitionID: Int64] { [:] }
+    func partitions(timeoutMs: Int) throws(SourceError) -> Set<PartitionID> { Set(world.broadcasts.keys) }
+    func memberCount(timeoutMs: Int) throws(SourceError) -> Int? { 1 }
+    func seek(_ partition: PartitionID, to offset: Int64) throws(SourceError) {}
+    func release(_ partitions: [PartitionID]) throws(SourceError) {}
+    func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) throws(SourceError) {}
+    func bounds(of partition: PartitionID) -> (low: Int64, high: Int64)? { nil }
+    func close() {}
+}
+
+/// One partition of a broadcast source; unless all of it is there, a few records come at a time.
+final class ModelBroadcastReader: PartitionReader {
+    let id: PartitionID
+    private let records: [[UInt8]]
+    private let world: ModelWorld
+    private var next = 0
+
+    init(_ id: PartitionID, _ records: [[UInt8]], _ world: ModelWorld) {
+        self.id = id
+        self.records = records
+        self.world = world
+    }
+
+    func read(maxBytes: Int, _ body: (RawRecord) throws -> Void) throws -> ReadOutcome {
+        let end =
+            world.revealsAll ? records.count : min(records.count, next + Int.random(in: 0...3, using: &world.random))
+        while next < end {
+            try records[next].withUnsafeBufferPointer {
+                try body(RawRecord(bytes: $0, offset: Int64(next), timestampMs: 0, linesAreRecords: false))
+            }
+            next += 1
+        }
         return .caughtUp
     }
 

@@ -187,6 +187,18 @@ import Testing
         #expect(bench.told.last == "7 firing a")
     }
 
+    /// A gap longer than `keyTTL`: what was known is forgotten in it, and the window behind it begins anew.
+    @Test func keysAreForgottenInAGap() throws {
+        let bench = try DetectorBench(
+            [try DetectorBench.anomaly("threshold", [("above", "1")]) { $0.missing = .hold }],
+            keyTTLMs: 5 * Self.minute)
+        bench.window(0, [(["a"], 2), (["b"], 0), (["c"], 2)])
+        bench.window(20, [(["b"], 2), (["c"], 0)])
+        bench.window(21, [(["a"], 2), (["b"], 2), (["c"], 0)])
+        #expect(
+            bench.told == ["0 firing a", "0 firing c", "5 resolved a", "5 resolved c", "20 firing b", "21 firing a"])
+    }
+
     @Test func nothingIsFlaggedWhileLearning() throws {
         let bench = try DetectorBench([
             try DetectorBench.anomaly("threshold", [("above", "1"), ("warmup", "2")]) { $0.emit = .all }

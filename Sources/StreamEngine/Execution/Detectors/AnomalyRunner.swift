@@ -86,8 +86,11 @@ final class AnomalyRunner {
     }
 
     /// Judges the waiting windows whose events are here, or for which `maxWait` is over at `nowMs` (live only). Tells by
-    /// `onEarly`, with the window's end, of verdicts that asked for events when more could come.
-    func release(nowMs: Int64?, onEarly: (Int64) -> Void, into rows: inout [AnomalyRow]) {
+    /// `onEarly`, with the window's end, of verdicts that asked for events when more could come. What windows up to
+    /// `shownThrough` say was shown before.
+    func release(
+        nowMs: Int64?, shownThrough: Int64, onEarly: (Int64) -> Void, into rows: inout [AnomalyRow]
+    ) {
         while let first = waiting.first {
             let endMs = query.window.endMs(first.number)
             if !contexts.allSatisfy({ $0.isReady(forWindowEndMs: endMs) }) {
@@ -99,7 +102,9 @@ final class AnomalyRunner {
             hasChanged = true
             hasAskedEvents = false
             positions = recordedPositions?(endMs)
+            let known = rows.count
             judge(first, into: &rows)
+            if first.number <= shownThrough { rows.removeLast(rows.count - known) }
             if hasAskedEvents, !contexts.allSatisfy({ $0.isSettled(forWindowEndMs: endMs) }) { onEarly(endMs) }
         }
     }
@@ -115,13 +120,19 @@ final class AnomalyRunner {
     }
 
     private func judge(_ window: EmittedWindow, into rows: inout [AnomalyRow]) {
+        var window = window
         if let lastWindow {
             guard window.number > lastWindow else { return }
             var gap = lastWindow + 1
             let gapEnd = min(window.number, gap + Self.gapWindowsMax)
-            while gap < gapEnd, !keys.order.isEmpty {
-                tick(gap, nil, into: &rows)
-                gap += 1
+            if gap < gapEnd {
+                // Keys may be forgotten in the gap: as one that waits the window has its own put right.
+                waiting.insert(window, at: 0)
+                while gap < gapEnd, !keys.order.isEmpty {
+                    tick(gap, nil, into: &rows)
+                    gap += 1
+                }
+                window = waiting.removeFirst()
             }
         }
         lastWindow = window.number

@@ -8,6 +8,11 @@ enum DetectorOwner: Hashable, Sendable {
     case partition(PartitionID)
 }
 
+extension QueryPlan {
+    /// Whose state the detectors on a partition's rows keep.
+    func detectorOwner(of id: PartitionID) -> DetectorOwner { isPartitionLocal ? .partition(id) : .query }
+}
+
 /// Every detector and every impact of one query. Used by the coordinator, at emission.
 final class QueryAnomalies {
     private let plan: QueryPlan
@@ -17,6 +22,8 @@ final class QueryAnomalies {
     /// The events each impact asks.
     let impactEvents: [ContextEvents]
     private var owners: [DetectorOwner: Owner] = [:]
+    /// How far, by `QUERY/NAME`, verdicts that wait for events were shown when the committed offsets were.
+    private var shown: [DetectorOwner: [String: Int64]] = [:]
     /// What was found since the last `takeRows`, for each detector in the plan's order.
     private var rows: [[AnomalyRow]]
     private var impactRows: [[ImpactRow]]
@@ -142,14 +149,14 @@ final class QueryAnomalies {
             for (place, runner) in owner.runners.enumerated() {
                 let generation = runner.keyGeneration
                 runner.release(
-                    nowMs: nowMs,
+                    nowMs: nowMs, shownThrough: shown[id]?[label(runner.plan.name)] ?? .min,
                     onEarly: { onEarly(id, runner.plan.name, $0, positions(contexts[place])) }, into: &rows[place])
                 if runner.keyGeneration != generation { owner.index[place] = [] }
             }
             for (place, impact) in owner.impacts.enumerated() {
                 let generation = impact.keyGeneration
                 impact.release(
-                    nowMs: nowMs,
+                    nowMs: nowMs, shownThrough: shown[id]?[label(impact.plan.name)] ?? .min,
                     onEarly: {
                         onEarly(id, Self.impactPrefix + impact.plan.name, $0, positions([impactEvents[place]]))
                     },
@@ -158,8 +165,8 @@ final class QueryAnomalies {
             }
             owners[id] = owner
         }
-        // What an epoch that is given up has judged is judged again: a live run keeps its events for longer.
-        forgetEvents(marginMs: nowMs == nil ? 0 : plan.keyTTLMs)
+        // What an epoch that is given up has judged is judged again: a live run keeps its events until it is decided.
+        if nowMs == nil { forgetEvents(marginMs: 0) }
     }
 
     private static func isBefore(_ a: DetectorOwner, _ b: DetectorOwner) -> Bool {
@@ -169,6 +176,9 @@ final class QueryAnomalies {
         case (_, .query): false
         }
     }
+
+    /// The states are decided: no epoch goes back behind them, unless they are lost.
+    func noteDecided() { forgetEvents(marginMs: plan.keyTTLMs) }
 
     /// Events that bear on no window to come.
     private func forgetEvents(marginMs: Int64) {
@@ -214,6 +224,34 @@ final class QueryAnomalies {
     /// How far the events have been read.
     private func positions(_ contexts: [ContextEvents]) -> EventPositions {
         contexts.reduce(into: [:]) { $0.merge($1.positions) { first, _ in first } }
+    }
+
+    // MARK: What was shown
+
+    private func label(_ name: String) -> String { "\(plan.name)/\(name)" }
+
+    /// The newest window judged by each detector and impact that waits for events.
+    func shown(to id: DetectorOwner) -> [String: Int64] {
+        var newest = shown[id] ?? [:]
+        for runner in owners[id]?.runners ?? [] where !runner.plan.contexts.isEmpty {
+            if let last = runner.lastWindow {
+                newest[label(runner.plan.name)] = max(last, newest[label(runner.plan.name)] ?? last)
+            }
+        }
+        for impact in owners[id]?.impacts ?? [] {
+            if let last = impact.lastWindow {
+                newest[label(impact.plan.name)] = max(last, newest[label(impact.plan.name)] ?? last)
+            }
+        }
+        return newest
+    }
+
+    /// Verdicts up to these windows were shown. A state that lacks them, because a newer one was lost, judges them again and
+    /// shows nothing.
+    func noteShown(_ windows: [String: Int64], to id: DetectorOwner) {
+        let own = windows.filter { $0.key.hasPrefix("\(plan.name)/") }
+        guard !own.isEmpty else { return }
+        shown[id, default: [:]].merge(own) { max($0, $1) }
     }
 
     // MARK: State
@@ -293,6 +331,7 @@ final class QueryAnomalies {
     /// Forgets an owner's state: its partition was given back, or begins anew.
     func drop(_ id: DetectorOwner) {
         owners[id] = nil
+        shown[id] = nil
         if id == .query { sharedBytes = [] }
         // What was found and not written belongs to an epoch that was given up.
         discardRows()

@@ -16,7 +16,8 @@ final class ImpactRunner {
     private var histories: [ImpactHistory] = []
     /// Events up to this time are settled, ms.
     private var settledMs: Int64?
-    private var lastWindow: Int64?
+    /// The newest window judged.
+    private(set) var lastWindow: Int64?
     /// Windows that wait for events.
     private var waiting: [EmittedWindow] = []
     /// Whether anything changed since the state was written last.
@@ -51,8 +52,11 @@ final class ImpactRunner {
     }
 
     /// Judges the waiting windows whose events are here, or for which `maxWait` is over at `nowMs` (live only); tells by
-    /// `onEarly`, with the window's end, of those for which more events could come.
-    func release(nowMs: Int64?, onEarly: (Int64) -> Void, into rows: inout [ImpactRow]) {
+    /// `onEarly`, with the window's end, of those for which more events could come. What windows up to `shownThrough` say
+    /// was shown before.
+    func release(
+        nowMs: Int64?, shownThrough: Int64, onEarly: (Int64) -> Void, into rows: inout [ImpactRow]
+    ) {
         while let first = waiting.first {
             let endMs = query.window.endMs(first.number)
             if !isReady(endMs) {
@@ -61,7 +65,9 @@ final class ImpactRunner {
             if (events.settledMs ?? .min) <= EventTime.difference(endMs, plan.events.afterMs) { onEarly(endMs) }
             waiting.removeFirst()
             hasChanged = true
+            let known = rows.count
             judge(first, into: &rows)
+            if first.number <= shownThrough { rows.removeLast(rows.count - known) }
         }
     }
 
