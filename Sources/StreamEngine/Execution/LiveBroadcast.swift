@@ -30,6 +30,23 @@ extension JobExecution {
         }
     }
 
+    /// Whether a bounded run, which has read all else, has also read what there is of its broadcast sources: verdicts
+    /// whose events are there need not wait for the next run. It does not wait for ever for a topic that is not there.
+    func isContextRead(_ log: (String) -> Void) -> Bool {
+        let unread = broadcasts.filter { source in
+            !live.broadcastWaiting.isEmpty || source.tasks.isEmpty
+                || source.tasks.contains { if case .caughtUp = $0.outcome { false } else { true } }
+        }
+        guard !unread.isEmpty else { return true }
+        let nowNs = clock.monotonicNs()
+        let deadlineNs = live.contextDeadlineNs ?? nowNs + options.reachTimeoutMs * 1_000_000
+        live.contextDeadlineNs = deadlineNs
+        guard nowNs >= deadlineNs else { return false }
+        let names = unread.map(\.definition.name).joined(separator: ", ")
+        log("warning: \(names) could not be read whole; verdicts that wait for its events are the next run's")
+        return true
+    }
+
     private func startBroadcasts(_ log: (String) -> Void) throws {
         let waiting = live.broadcastWaiting
         live.broadcastWaiting = []

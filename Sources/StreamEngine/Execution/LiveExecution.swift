@@ -50,6 +50,8 @@ struct LiveRunState {
     var announced: Set<String> = []
     /// Partitions of broadcast sources that are not read yet, with the reader that found them.
     var broadcastWaiting: [(reader: any LiveSource, ids: [PartitionID])] = []
+    /// A bounded run has read all else: until when it waits for its broadcast sources (monotonic).
+    var contextDeadlineNs: Int64?
     /// When progress was last told of without an epoch (monotonic).
     var lastQuietReportNs: Int64 = 0
 }
@@ -76,7 +78,7 @@ extension JobExecution {
             live.lastQuietReportNs = clock.monotonicNs()
             while !stop.isRequested {
                 try turn(source, end, log)
-                if end.isBounded, isFullyRead {
+                if end.isBounded, isFullyRead, isContextRead(log) {
                     // An epoch that failed is read again.
                     if try finishEpochOrRecover(log) { break }
                 }

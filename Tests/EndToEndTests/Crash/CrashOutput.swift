@@ -47,7 +47,10 @@ struct CrashOutput: Equatable {
     private static func key(_ line: String) throws -> String {
         let row = try JSON(line)
         if row["offset"] != nil { return "partition \(row["partition"]?.number ?? -1)" }
-        return "\(row["instance"]?.text ?? "") \(row["zone"]?.text ?? "")"
+        // What a detector or an impact found has its key below `labels`.
+        let found = row["detector"]?.text ?? row["impact"]?.text ?? ""
+        let key = row["labels"] ?? row
+        return "\(found) \(key["instance"]?.text ?? "") \(key["zone"]?.text ?? "")"
     }
 
     /// The first difference of each place, in words; empty when all is equal.

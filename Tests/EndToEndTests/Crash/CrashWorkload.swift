@@ -6,6 +6,8 @@ struct CrashWorkload {
     static let topic = "metrics"
     /// Messages of each partition, in order; several lines each.
     let messages: [[String]]
+    /// The events beside them, one a line; the last one lets every verdict go.
+    let events: [String]
 
     /// `count` messages a partition, and one that closes every window of the others.
     init(seed: UInt64, partitions: Int = 3, count: Int = 240) {
@@ -14,16 +16,33 @@ struct CrashWorkload {
         messages = parts.enumerated().map { index, part in
             part.messages + ["temperature{instance=\"end-\(index)\",zone=\"end\"} 0 \(end)\n"]
         }
+        events = Self.events(seed: seed, partitions, until: end)
     }
 
-    /// Files with the same lines, for `replay`; gives their directory.
-    func write(in scratch: Scratch) throws -> String {
+    private static func events(seed: UInt64, _ partitions: Int, until endMs: Int64) -> [String] {
+        var chance = Chance(seed: seed &+ 77)
+        var clockMs: Int64 = 1_767_225_600_000
+        func event(_ atMs: Int64, _ type: String, _ instance: String) -> String {
+            #"{"timestamp":\#(atMs),"type":"\#(type)","reason":"r","severity":"info","object":"o","labels":{"instance":"\#(instance)"}}"#
+        }
+        let events = (0..<60).map { _ in
+            clockMs += Int64(chance.below(14_000))
+            let type = ["ClusterUpgrade", "NodeMemoryPressure", "ClusterScaling"][chance.below(3)]
+            return event(
+                clockMs - Int64(chance.below(12_000)), type, "host-\(chance.below(partitions))-\(chance.below(5))")
+        }
+        return events + [event(endMs + 86_400_000, "End", "")]
+    }
+
+    /// Files with the same lines, for `replay`: of the metrics a directory, of the events one.
+    func write(in scratch: Scratch) throws -> [(source: String, path: String)] {
         let directory = scratch.fresh("input")
         try PosixFileSystem().createDirectories(directory)
         for (index, partition) in messages.enumerated() {
             try PosixFileSystem().writeAtomically(Array(partition.joined().utf8), to: "\(directory)/part-\(index).prom")
         }
-        return directory
+        let events = try scratch.write(events.joined(separator: "\n") + "\n", to: "events.jsonl")
+        return [(Self.topic, directory), ("changes", events)]
     }
 
     private static func partition(seed: UInt64, _ index: Int, count: Int) -> (messages: [String], lastMs: Int64) {

@@ -31,12 +31,17 @@ final class CrashWorld {
         scratch = try Scratch()
         data = try Scratch()
         topics =
-            (["\(CrashWorkload.topic):\(workload.messages.count)"] + job.topics.map { "\($0.name):\($0.partitions)" })
+            (["\(CrashWorkload.topic):\(workload.messages.count)", "changes:1"]
+            + job.topics.map { "\($0.name):\($0.partitions)" })
             .joined(separator: ",")
         let options = ["--topics", topics, "--config", "group.min.session.timeout.ms=200"] + brokerOptions
         let started = try Self.startBroker("0", options, data)
         (broker, port, self.brokerOptions) = (started.program, started.port, options)
         producer = try KafkaProducer(KafkaConnection(brokers: "127.0.0.1:\(started.port)")) { _ in }
+        for event in workload.events {
+            try Array(event.utf8).withUnsafeBytes { try producer.send(topic: "changes", value: $0, partition: 0) }
+        }
+        try producer.flush(timeoutMs: 20_000)
     }
 
     private let brokerOptions: [String]
@@ -188,9 +193,11 @@ struct CrashExpectation: Sendable {
     init(_ job: CrashJob, _ workload: CrashWorkload) throws {
         let world = try CrashWorld(job, workload)
         (output, summary) = try world.finish("a")
+        let empty = output.counts.filter { $0.value == 0 }.keys.sorted()
+        try require(empty.isEmpty, "nothing came out at \(empty): \(output.counts)")
         // `run` and `replay` are one code path with two ways around it: their rows must be equal.
         let replay = try Replay(
-            world.scratch.file("job-a.yaml"), inputs: [("metrics", try workload.write(in: world.scratch))],
+            world.scratch.file("job-a.yaml"), inputs: try workload.write(in: world.scratch),
             options: ["--keep-open"], in: world.scratch)
         for path in job.rowFiles {
             let found = try CrashOutput.keyed(ManifestReader(directory: "\(replay.output)/\(path)"))
