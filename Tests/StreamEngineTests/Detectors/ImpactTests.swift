@@ -105,6 +105,7 @@ import Testing
     @Test func aRestartChangesNothing() throws {
         let seed = UInt64.random(in: .min ... .max)
         var random = SeededRandom(seed: seed)
+        var all = 0
         for _ in 0..<12 {
             let beforeMinutes = 1 + random.below(6)
             let afterMinutes = 1 + random.below(6)
@@ -156,8 +157,9 @@ import Testing
                     after: $0.windowsAfter)
             }
             #expect(found == wanted, "seed \(seed)")
-            #expect(!found.isEmpty, "seed \(seed)")
+            all += found.count
         }
+        #expect(all > 10, "seed \(seed)")
     }
 
     private struct Expected: Equatable {
