@@ -140,13 +140,27 @@ public final class JSONLSink: Sink {
         buffer.bytes.append(contentsOf: line)
         buffer.bytes.append(UInt8(ascii: "\n"))
         // Rows of several samples have a line for each.
-        buffer.rows += 1 + Int64(line.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) })
+        buffer.rows += 1 + Self.lineFeeds(in: line)
         let isFull =
             settings.compression == .none
             && Int64(buffer.bytes.count + gathered.bytes.count) + (parts.last?.mark.bytes ?? 0)
                 >= settings.targetFileBytes
         if isFull || buffer.bytes.count + gathered.bytes.count >= Self.bufferBytes {
             try wrapped { () throws(IOFailure) in try flush(epoch) }
+        }
+    }
+
+    private static func lineFeeds(in line: ArraySlice<UInt8>) -> Int64 {
+        line.withUnsafeBytes { bytes in
+            var count: Int64 = 0
+            var rest = bytes[...]
+            while let base = UnsafeRawBufferPointer(rebasing: rest).baseAddress,
+                let found = memchr(base, Int32(UInt8(ascii: "\n")), rest.count)
+            {
+                count += 1
+                rest = rest.dropFirst(UnsafeRawPointer(found) - base + 1)
+            }
+            return count
         }
     }
 

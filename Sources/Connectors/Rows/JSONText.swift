@@ -2,6 +2,14 @@
 enum JSONText {
     /// Appends a string with its quotes. Bytes that are not UTF-8 become U+FFFD: JSON can be nothing else.
     static func appendString(_ text: some Collection<UInt8>, to out: inout [UInt8]) {
+        let isPlain = text.withContiguousStorageIfAvailable { bytes in
+            guard isPlain(bytes) else { return false }
+            out.append(UInt8(ascii: "\""))
+            out.append(contentsOf: bytes)
+            out.append(UInt8(ascii: "\""))
+            return true
+        }
+        if isPlain == true { return }
         out.append(UInt8(ascii: "\""))
         let start = out.count
         var isASCII = true
@@ -16,6 +24,16 @@ enum JSONText {
         // Escapes are ASCII, so the bytes written are UTF-8 exactly where the text was.
         if !isASCII { repairUTF8(from: start, in: &out) }
         out.append(UInt8(ascii: "\""))
+    }
+
+    /// Whether a text stands in JSON as it is: ASCII without quotes, backslashes or control characters.
+    private static func isPlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var isPlain = true
+        // Without leaving early, so that it goes by vectors.
+        for byte in bytes {
+            isPlain = isPlain && byte &- 0x20 < 0x60 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+        }
+        return isPlain
     }
 
     /// Appends a string with its quotes.

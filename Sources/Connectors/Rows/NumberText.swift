@@ -17,7 +17,8 @@ enum NumberText {
         }
         if appendShortFraction(value, to: &out) { return }
         // The standard library's description is the shortest round-trip form (SwiftDtoa).
-        out.append(contentsOf: value.description.utf8)
+        var text = value.description
+        text.withUTF8 { out.append(contentsOf: $0) }
     }
 
     private static let powersOfTen: [Double] = [

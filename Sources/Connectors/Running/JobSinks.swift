@@ -12,15 +12,19 @@ public struct JobSinks {
     /// A replay starts over after a crash, so its epochs need not each wait for the disk.
     private let gatherMs: Int64
 
+    /// Writes a replay's files behind its emission; nil where the coordinator writes itself.
+    private let behind: WriteBehind?
+
     /// The producer of the epochs' transactions; nil where there are none.
     private let transactions: KafkaEpochProducer?
 
     /// Sinks of `definition`; `replay` is the output directory of a replay. Kafka sinks on the job's cluster write through
-    /// `transactions`, where it is given.
+    /// `transactions`, where it is given. With `writesBehind` a replay's files are written by a thread of their own.
     public init(
         _ definition: JobDefinition, registries: Registries, replay: OutputRoot? = nil,
-        transactions: KafkaEpochProducer? = nil
+        transactions: KafkaEpochProducer? = nil, writesBehind: Bool = false
     ) {
+        behind = writesBehind && replay != nil ? WriteBehind() : nil
         self.transactions = transactions
         self.definition = definition
         self.registries = registries
@@ -83,7 +87,7 @@ public struct JobSinks {
         if let topics, sink.kind == "kafka", let topic = sink.options.text("topic") {
             var format: (any RowFormat)?
             if case .rows = input { format = RowFormats.named(sink.options.text("format") ?? "json") }
-            return try topics.sink(topic: topic, format: format, query: query.name)
+            return inTurn(try topics.sink(topic: topic, format: format, query: query.name))
         }
         guard let factory = registries.sink(sink.kind) else {
             throw SinkError("query \(query.name): this program has no sink `\(sink.kind)`")
@@ -92,7 +96,13 @@ public struct JobSinks {
             job: definition.name, query: query.name, input: input, mode: query.outputMode,
             delivery: definition.delivery, baseDirectory: replay?.path ?? "", kafka: definition.kafka)
         context.gatherMs = gatherMs
-        return try make(factory, sink.options, context)
+        let made = try make(factory, sink.options, context)
+        // What goes to the terminal stands between the run's own lines.
+        return sink.kind == "console" ? made : inTurn(made)
+    }
+
+    private func inTurn(_ sink: any Sink) -> any Sink {
+        behind.map { WriteBehindSink(sink, behind: $0) } ?? sink
     }
 
     private func make(

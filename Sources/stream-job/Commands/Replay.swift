@@ -108,7 +108,8 @@ private enum Replay {
         }
         for note in opened.notes { console.warning(note) }
         let root = try OutputRoot(directory, overwrite: arguments.has(overwrite))
-        let sinks = JobSinks(definition, registries: .standard, replay: root)
+        let sinks = JobSinks(
+            definition, registries: .standard, replay: root, writesBehind: options.workers > 1)
         var options = options
         options.incarnation = EpochToken.randomIncarnation()
         let clock = SystemClock()
