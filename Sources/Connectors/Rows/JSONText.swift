@@ -2,14 +2,14 @@
 enum JSONText {
     /// Appends a string with its quotes. Bytes that are not UTF-8 become U+FFFD: JSON can be nothing else.
     static func appendString(_ text: some Collection<UInt8>, to out: inout [UInt8]) {
-        let isPlain = text.withContiguousStorageIfAvailable { bytes in
+        let isDone = text.withContiguousStorageIfAvailable { bytes in
             guard isPlain(bytes) else { return false }
             out.append(UInt8(ascii: "\""))
             out.append(contentsOf: bytes)
             out.append(UInt8(ascii: "\""))
             return true
         }
-        if isPlain == true { return }
+        if isDone == true { return }
         out.append(UInt8(ascii: "\""))
         let start = out.count
         var isASCII = true
