@@ -38,7 +38,7 @@ extension SeriesDictionary {
     public func trackStateChanges() {
         guard saved == nil else { return }
         var fresh = SavedSeries()
-        for index in labelsByIndex.indices { fresh.add(UInt32(index)) }
+        for index in 0..<indexBound { fresh.add(UInt32(index)) }
         saved = fresh
     }
 
@@ -47,7 +47,7 @@ extension SeriesDictionary {
         var known = saved ?? SavedSeries()
         var new: [UInt32] = []
         var seen: [UInt32] = []
-        for index in labelsByIndex.indices where labelsByIndex[index] != nil {
+        for index in 0..<indexBound where labelArena.holds(index) {
             let savedMs = index < known.seenMs.count ? known.seenMs[index] : SavedSeries.unsaved
             if whole || savedMs == SavedSeries.unsaved { new.append(UInt32(index)) }
             guard whole || savedMs != lastSeenMs[index] else { continue }
@@ -58,7 +58,7 @@ extension SeriesDictionary {
         writer.writeCount(removed.count)
         for index in removed { writer.writeVarint(UInt64(index)) }
         writer.writeAscending(new)
-        for index in new { if let labels = labelsByIndex[Int(index)] { writer.write(labels) } }
+        for index in new { if let labels = labels(of: index) { writer.write(labels) } }
         writer.writeAscending(seen)
         var last: Int64 = 0
         for index in seen {
@@ -74,19 +74,19 @@ extension SeriesDictionary {
     public func decodeState(from reader: inout ByteReader) throws(DecodingFailure) {
         for _ in 0..<(try reader.readCount(bytesEach: 1)) {
             let index = try reader.readVarint()
-            guard index < UInt64(labelsByIndex.count), let labels = labelsByIndex[Int(index)] else {
+            guard index < UInt64(indexBound), let labels = labels(of: UInt32(index)) else {
                 throw DecodingFailure("series \(index) is removed, but there is none")
             }
             remove(UInt32(index), labels)
         }
         for index in try reader.readAscending(below: 1 << 28) {
-            while labelsByIndex.count <= Int(index) { append(nil) }
-            guard labelsByIndex[Int(index)] == nil else { throw DecodingFailure("series \(index) comes twice") }
+            while indexBound <= Int(index) { append() }
+            guard !labelArena.holds(Int(index)) else { throw DecodingFailure("series \(index) comes twice") }
             let labels = try reader.readSeriesLabels()
             guard restore(labels, at: index) else { throw DecodingFailure("\(labels) comes twice") }
         }
         var last: Int64 = 0
-        for index in try reader.readAscending(below: labelsByIndex.count) {
+        for index in try reader.readAscending(below: indexBound) {
             last &+= try reader.readZigzag()
             lastSeenMs[Int(index)] = last
             saved?.note(Int(index), seenMs: last)
@@ -95,8 +95,8 @@ extension SeriesDictionary {
 
     /// The last block was applied: every series counts as new to the operators.
     public func finishDecodingState() {
-        freeIndices = labelsByIndex.indices.filter { labelsByIndex[$0] == nil }.map { UInt32($0) }
-        newIndices = labelsByIndex.indices.filter { labelsByIndex[$0] != nil }.map { UInt32($0) }
+        freeIndices = (0..<indexBound).filter { !labelArena.holds($0) }.map { UInt32($0) }
+        newIndices = (0..<indexBound).filter { labelArena.holds($0) }.map { UInt32($0) }
         saved?.clearRemoved()
     }
 }

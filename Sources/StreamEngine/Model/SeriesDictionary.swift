@@ -32,7 +32,7 @@ public final class SeriesDictionary {
 
     /// Series by their labels.
     private var byLabels = InternTable()
-    var labelsByIndex: [SeriesLabels?] = []
+    private(set) var labelArena = LabelArena()
     var freeIndices: [UInt32] = []
     /// What checkpoints know; nil where there are none.
     var saved: SavedSeries?
@@ -72,12 +72,12 @@ public final class SeriesDictionary {
     }
 
     /// One more than the largest index in use.
-    public var indexBound: Int { labelsByIndex.count }
+    public var indexBound: Int { labelArena.count }
     /// How many series are held.
-    public var seriesCount: Int { labelsByIndex.count - freeIndices.count }
+    public var seriesCount: Int { labelArena.count - freeIndices.count }
 
-    /// The labels of a series held.
-    public func labels(of index: UInt32) -> SeriesLabels? { labelsByIndex[Int(index)] }
+    /// The labels of a series held. An allocation: ask once a series, not once a sample.
+    public func labels(of index: UInt32) -> SeriesLabels? { labelArena.labels(Int(index)) }
 
     /// Gives the indices that stand for new series since the last call, and forgets the list.
     public func takeNewIndices() -> [UInt32] {
@@ -190,11 +190,11 @@ public final class SeriesDictionary {
         let index: UInt32
         if let free = freeIndices.popLast() {
             index = free
-            labelsByIndex[Int(free)] = labels
         } else {
-            index = UInt32(labelsByIndex.count)
-            append(labels)
+            index = UInt32(labelArena.count)
+            append()
         }
+        labelArena.put(labels, at: Int(index))
         lastSeenMs[Int(index)] = .min
         saved?.add(index)
         byLabels.insert(hash, index)
@@ -204,14 +204,14 @@ public final class SeriesDictionary {
     }
 
     private func known(_ labels: SeriesLabels, hash: UInt64) -> UInt32? {
-        byLabels.find(hash) { labelsByIndex[Int($0)] == labels }
+        byLabels.find(hash) { labelArena.isSame(Int($0), labels) }
     }
 
     /// Gives a label set the index it had; false where it has one already. For what a checkpoint held.
     func restore(_ labels: SeriesLabels, at index: UInt32) -> Bool {
         let hash = labels.hash64
         guard known(labels, hash: hash) == nil else { return false }
-        labelsByIndex[Int(index)] = labels
+        labelArena.put(labels, at: Int(index))
         byLabels.insert(hash, index)
         return true
     }
@@ -219,13 +219,13 @@ public final class SeriesDictionary {
     /// Takes a series away; its index stands for nobody.
     func remove(_ index: UInt32, _ labels: SeriesLabels) {
         byLabels.remove(labels.hash64, index)
-        labelsByIndex[Int(index)] = nil
+        labelArena.remove(Int(index))
     }
 
-    /// Gives the next index to a label set, or to nobody.
-    func append(_ labels: SeriesLabels?) {
-        labelsByIndex.append(labels)
-        guard labelsByIndex.count > lastSeenCapacity else { return }
+    /// Makes the next index, for nobody yet.
+    func append() {
+        labelArena.append()
+        guard labelArena.count > lastSeenCapacity else { return }
         let grown = UnsafeMutablePointer<Int64>.allocate(capacity: lastSeenCapacity * 2)
         grown.update(from: lastSeenMs, count: lastSeenCapacity)
         (grown + lastSeenCapacity).initialize(repeating: .min, count: lastSeenCapacity)
@@ -237,7 +237,7 @@ public final class SeriesDictionary {
     /// The time of the series that would be forgotten first; `Int64.max` when there is none. O(series).
     public var oldestSeenMs: Int64 {
         var oldest = Int64.max
-        for index in 0..<labelsByIndex.count where labelsByIndex[index] != nil {
+        for index in 0..<labelArena.count where labelArena.holds(index) {
             oldest = min(oldest, lastSeenMs[index])
         }
         return oldest
@@ -247,8 +247,8 @@ public final class SeriesDictionary {
     /// indices set free; the caller forgets what it kept under them.
     public func forget(lastSeenBefore horizonMs: Int64) -> [UInt32] {
         var gone: [UInt32] = []
-        for index in 0..<labelsByIndex.count where lastSeenMs[index] < horizonMs {
-            guard let labels = labelsByIndex[index] else { continue }
+        for index in 0..<labelArena.count where lastSeenMs[index] < horizonMs {
+            guard let labels = labelArena.labels(index) else { continue }
             remove(UInt32(index), labels)
             saved?.forget(UInt32(index))
             gone.append(UInt32(index))
@@ -263,7 +263,7 @@ public final class SeriesDictionary {
     private func compactSpellings() {
         var kept = 0
         var bytes = 0
-        for i in 0..<spellingCount where labelsByIndex[Int(spellings[i].series)] != nil {
+        for i in 0..<spellingCount where labelArena.holds(Int(spellings[i].series)) {
             var spelling = spellings[i]
             (arena + bytes).update(from: arena + Int(spelling.start), count: Int(spelling.length))
             spelling.start = UInt32(bytes)
