@@ -2,8 +2,9 @@ import Glibc
 import Platform
 import StreamEngine
 
-/// A file being written: row groups that are in it, and rows that wait to become the next one. Rows of the present epoch
-/// are kept apart from those of published ones (a replay gathers them), so that an epoch can be taken back.
+/// A file being written: row groups that are in it, one at most that is being encoded (on a thread of its own), and rows
+/// that wait to become the next one. Rows of the present epoch are kept apart from those of published ones (a replay
+/// gathers them), so that an epoch can be taken back.
 final class ParquetPart {
     let folder: String
     /// When it was begun, ms since the epoch.
@@ -11,8 +12,10 @@ final class ParquetPart {
     private let schema: RowSchema
     private let settings: ParquetSettings
     private var encoder: ParquetFileEncoder
-    /// nil until the first row group.
+    /// nil until the first row group is written.
     private(set) var file: PartFile?
+    /// The file's next row group, and whether it has rows of the present epoch (else of published ones).
+    private var encoding: (group: RowGroupEncoding, isOfPresentEpoch: Bool)?
     /// Rows of published epochs that are in no row group yet.
     private var gathered: ParquetRowBuffer
     /// Rows of the present epoch that are in no row group yet.
@@ -37,40 +40,63 @@ final class ParquetPart {
     var bufferedBytes: Int { gathered.byteCount + pending.byteCount }
 
     /// Whether it holds nothing of any epoch.
-    var isEmpty: Bool { file == nil && gathered.rowCount == 0 && pending.rowCount == 0 }
+    var isEmpty: Bool { !hasRowGroups && gathered.rowCount == 0 && pending.rowCount == 0 }
 
-    /// Bytes in the file so far.
+    /// Whether there is a row group, written or being encoded.
+    var hasRowGroups: Bool { file != nil || encoding != nil }
+
+    /// Bytes in the file so far; the row group that is being encoded does not count.
     var fileBytes: Int64 { file?.mark.bytes ?? 0 }
 
     func append(_ rows: RowBatch, columns: [Int]) { pending.append(rows, columns: columns) }
 
-    /// Writes all rows that wait, as row groups; `makeFile` is called for the first one.
+    /// Makes row groups of all rows that wait; the last one is encoded beside the caller and written by the next call.
+    /// `makeFile` is called for the first one that is written.
     func flush(_ makeFile: () throws(IOFailure) -> PartFile) throws(IOFailure) {
         if gathered.rowCount > 0 {
-            try write(gathered, makeFile)
+            try begin(gathered, isOfPresentEpoch: false, makeFile)
             gathered = ParquetRowBuffer(schema)
-            markEpochStart()
         }
         guard pending.rowCount > 0 else { return }
-        try write(pending, makeFile)
+        try begin(pending, isOfPresentEpoch: true, makeFile)
         pending = ParquetRowBuffer(schema)
     }
 
-    /// Ends the present epoch: its rows join those gathered, which are written where they are many.
+    /// Ends the present epoch: its rows join those gathered, which become a row group where they are many.
     func gather(_ makeFile: () throws(IOFailure) -> PartFile) throws(IOFailure) {
+        if encoding?.isOfPresentEpoch == false { try writeEncoded(makeFile) }
+        encoding?.isOfPresentEpoch = false
         if gathered.rowCount == 0 { swap(&gathered, &pending) } else { gathered.append(pending) }
         pending = ParquetRowBuffer(schema)
+        markEpochStart()
         if gathered.byteCount >= settings.rowGroupBytes {
-            try write(gathered, makeFile)
+            try begin(gathered, isOfPresentEpoch: false, makeFile)
             gathered = ParquetRowBuffer(schema)
         }
-        markEpochStart()
     }
 
     private func markEpochStart() { epochStart = (file?.mark ?? PartMark(), encoder.mark) }
 
+    private func begin(
+        _ rows: ParquetRowBuffer, isOfPresentEpoch: Bool, _ makeFile: () throws(IOFailure) -> PartFile
+    ) throws(IOFailure) {
+        try writeEncoded(makeFile)
+        encoding = (RowGroupEncoding(rows, ParquetSchema(schema.columns), settings), isOfPresentEpoch)
+    }
+
+    /// Waits for the row group that is being encoded and writes it. After a failure it is still to be written.
+    func writeEncoded(_ makeFile: () throws(IOFailure) -> PartFile) throws(IOFailure) {
+        guard let (group, isOfPresentEpoch) = encoding else { return }
+        try write(group.rows.rowCount, makeFile) { encoder throws(CompressionFailure) in
+            encoder.place(try group.wait(), rowCount: group.rows.rowCount)
+        }
+        encoding = nil
+        if !isOfPresentEpoch { markEpochStart() }
+    }
+
     private func write(
-        _ rows: ParquetRowBuffer, _ makeFile: () throws(IOFailure) -> PartFile
+        _ rowCount: Int, _ makeFile: () throws(IOFailure) -> PartFile,
+        _ encode: (inout ParquetFileEncoder) throws(CompressionFailure) -> [UInt8]
     ) throws(IOFailure) {
         let file: PartFile
         if let known = self.file { file = known } else { file = try makeFile() }
@@ -78,15 +104,31 @@ final class ParquetPart {
         let before = encoder.mark
         let bytes: [UInt8]
         do throws(CompressionFailure) {
-            bytes = try encoder.encode(rows)
+            bytes = try encode(&encoder)
         } catch {
             throw IOFailure(.write, path: file.name, code: ENOMEM)
         }
         do throws(IOFailure) {
-            try file.append(bytes, rows: Int64(rows.rowCount))
+            try file.append(bytes, rows: Int64(rowCount))
         } catch {
             encoder.rewind(to: before)
             throw error
+        }
+    }
+
+    /// Writes all rows that wait. Here: few of them, mostly, and somebody waits.
+    private func writeAll(_ makeFile: () throws(IOFailure) -> PartFile) throws(IOFailure) {
+        try writeEncoded(makeFile)
+        for isOfPresentEpoch in [false, true] {
+            let rows = isOfPresentEpoch ? pending : gathered
+            guard rows.rowCount > 0 else { continue }
+            try write(rows.rowCount, makeFile) { encoder throws(CompressionFailure) in try encoder.encode(rows) }
+            if isOfPresentEpoch {
+                pending = ParquetRowBuffer(schema)
+            } else {
+                gathered = ParquetRowBuffer(schema)
+                markEpochStart()
+            }
         }
     }
 
@@ -94,7 +136,7 @@ final class ParquetPart {
     func finish(
         keyValues: [ParquetFileMetaData.KeyValue], _ makeFile: () throws(IOFailure) -> PartFile
     ) throws(IOFailure) -> PartFile {
-        try flush(makeFile)
+        try writeAll(makeFile)
         guard let file else { preconditionFailure("a file without rows is not begun") }
         try file.append(encoder.end(keyValues: keyValues), rows: 0)
         try file.putAside()
@@ -104,6 +146,7 @@ final class ParquetPart {
     /// Takes the present epoch back. Returns whether nothing is left.
     func discard() throws(IOFailure) -> Bool {
         pending = ParquetRowBuffer(schema)
+        if encoding?.isOfPresentEpoch == true { encoding = nil }
         encoder.rewind(to: epochStart.encoder)
         if let file {
             if epochStart.file.bytes == 0 {

@@ -49,6 +49,8 @@ public final class ParquetSink: Sink {
     private var parts: [String: ParquetPart] = [:]
     /// Whole files of the present epoch, durable and not published.
     private var finished: [Finished] = []
+    /// The file that may have a row group being encoded.
+    private weak var encodingPart: ParquetPart?
     private var isBegun = false
     private var lastPublished: EpochToken?
     private var committed: (files: Int, bytes: Int64)
@@ -149,8 +151,17 @@ public final class ParquetSink: Sink {
             }
             guard buffered >= settings.files.rowGroupBytes * Self.bufferedRowGroups else { return }
         }
+        try settle(except: largest, epoch)
         try largest.flush { () throws(IOFailure) in try makeFile(largest.folder, epoch) }
         if !settings.isGathering, largest.fileBytes >= settings.targetFileBytes { try finish(largest, epoch) }
+    }
+
+    /// Writes what other files have being encoded: one row group of all is, at most.
+    private func settle(except part: ParquetPart, _ epoch: EpochToken) throws(IOFailure) {
+        if let other = encodingPart, other !== part {
+            try other.writeEncoded { () throws(IOFailure) in try makeFile(other.folder, epoch) }
+        }
+        encodingPart = part
     }
 
     private func part(_ folder: String) -> ParquetPart {
@@ -196,7 +207,7 @@ public final class ParquetSink: Sink {
     /// Ends a file: it is whole and durable, and waits to be published.
     private func finish(_ part: ParquetPart, _ epoch: EpochToken) throws(IOFailure) {
         // Rows of a small file stay in memory for merging.
-        let rows = part.file == nil && !settings.isGathering ? part.pending : nil
+        let rows = !part.hasRowGroups && !settings.isGathering ? part.pending : nil
         let file = try part.finish(keyValues: keyValues(epoch)) { () throws(IOFailure) in
             try makeFile(part.folder, epoch)
         }
@@ -289,6 +300,7 @@ public final class ParquetSink: Sink {
         let now = clock.wallMs()
         for folder in parts.keys.sorted() {
             guard let part = parts[folder] else { continue }
+            try settle(except: part, epoch)
             try part.gather { () throws(IOFailure) in try makeFile(folder, epoch) }
             if part.fileBytes >= settings.targetFileBytes || now - part.createdMs >= settings.maxFileAgeMs {
                 try finish(part, epoch)

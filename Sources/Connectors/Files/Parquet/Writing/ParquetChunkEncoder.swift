@@ -16,6 +16,16 @@ struct ParquetChunkEncoder {
     let settings: ParquetSettings
     let compressor: BlockCompressor
 
+    /// The column chunks of a row group.
+    func encode(_ rows: ParquetRowBuffer, _ schema: ParquetSchema) throws(CompressionFailure) -> [EncodedChunk] {
+        var chunks: [EncodedChunk] = []
+        for (index, column) in rows.columns.enumerated() {
+            chunks.append(
+                try encode(column, name: schema.columns[index].name, isOptional: schema.isOptional(index)))
+        }
+        return chunks
+    }
+
     func encode(
         _ column: ParquetColumnBuffer, name: String, isOptional: Bool
     ) throws(CompressionFailure) -> EncodedChunk {

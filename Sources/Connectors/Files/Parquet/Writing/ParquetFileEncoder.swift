@@ -39,13 +39,17 @@ struct ParquetFileEncoder {
 
     /// The file's next bytes: a row group of these rows, behind the magic bytes where it is the first.
     mutating func encode(_ rows: ParquetRowBuffer) throws(CompressionFailure) -> [UInt8] {
+        place(try chunks.encode(rows, schema), rowCount: rows.rowCount)
+    }
+
+    /// The same with column chunks that are made already (`ParquetChunkEncoder.encode`): they stand behind each other.
+    mutating func place(_ chunks: [EncodedChunk], rowCount: Int) -> [UInt8] {
         var bytes = position == 0 ? ParquetFileMetaData.magic : []
+        bytes.reserveCapacity(chunks.reduce(bytes.count) { $0 + $1.bytes.count })
         var group = RowGroup(metaData: ParquetRowGroup(), columnIndexes: [], offsetIndexes: [])
-        group.metaData.rowCount = Int64(rows.rowCount)
+        group.metaData.rowCount = Int64(rowCount)
         let start = position + Int64(bytes.count)
-        for (index, column) in rows.columns.enumerated() {
-            var chunk = try chunks.encode(
-                column, name: schema.columns[index].name, isOptional: schema.isOptional(index))
+        for var chunk in chunks {
             chunk.metaData.move(by: position + Int64(bytes.count))
             chunk.offsetIndex.move(by: position + Int64(bytes.count))
             group.metaData.uncompressedBytes += chunk.metaData.uncompressedBytes
