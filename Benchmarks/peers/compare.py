@@ -73,6 +73,7 @@ def main():
     arguments.add_argument("left")
     arguments.add_argument("right")
     arguments.add_argument("--open-after", type=int)
+    arguments.add_argument("--samples", type=int, default=SAMPLES, help="in the rows of tumbling windows, all told")
     told = arguments.parse_args()
     left, right = table(told.left), table(told.right)
     result = {"rows": right.num_rows, "missing": 0, "problems": []}
@@ -81,8 +82,8 @@ def main():
         also = pc.less_equal(right["window_start"], told.open_after - SIZES_MS[told.query])
         result["missing"] = left.num_rows - right.num_rows
         left, right = left.filter(closed), right.filter(also)
-    elif told.query != "sliding" and pc.sum(left["n"]).as_py() != SAMPLES:
-        result["problems"].append(f"the left rows hold {pc.sum(left['n'])} samples, not {SAMPLES}")
+    elif told.query != "sliding" and pc.sum(left["n"]).as_py() != told.samples:
+        result["problems"].append(f"the left rows hold {pc.sum(left['n'])} samples, not {told.samples}")
     if left.num_rows != right.num_rows:
         result["problems"].append(f"{left.num_rows} rows against {right.num_rows}")
     else:

@@ -37,25 +37,31 @@ enum HybridEncoder {
         guard !range.isEmpty else { return }
         let groups = (range.count + 7) / 8
         Varint.append(UInt64(groups) << 1 | 1, to: &out)
-        var word: UInt64 = 0
-        var bits = 0
-        out.reserveCapacity(out.count + groups * bitWidth + 8)
-        for index in range {
-            word |= UInt64(values[index]) << UInt64(bits)
-            bits += bitWidth
-            while bits >= 8 {
-                out.append(UInt8(truncatingIfNeeded: word))
+        // Whole groups of eight take `bitWidth` bytes each; the last one is filled up with zeros.
+        let byteCount = groups * bitWidth
+        let start = out.count
+        out.append(contentsOf: repeatElement(0, count: byteCount))
+        out.withUnsafeMutableBytes { out in
+            var word: UInt64 = 0
+            var bits = 0
+            var at = start
+            for index in range {
+                word |= UInt64(values[index]) << UInt64(bits)
+                bits += bitWidth
+                // Widths are 32 at most: what is left and the next value fit into a word.
+                while bits >= 32 {
+                    out.storeBytes(of: UInt32(truncatingIfNeeded: word).littleEndian, toByteOffset: at, as: UInt32.self)
+                    word >>= 32
+                    bits -= 32
+                    at += 4
+                }
+            }
+            while bits > 0 {
+                out[at] = UInt8(truncatingIfNeeded: word)
                 word >>= 8
                 bits -= 8
+                at += 1
             }
-        }
-        // The last group is filled up with zeros.
-        let padding = groups * 8 - range.count
-        bits += padding * bitWidth
-        while bits > 0 {
-            out.append(UInt8(truncatingIfNeeded: word))
-            word >>= 8
-            bits -= 8
         }
     }
 }

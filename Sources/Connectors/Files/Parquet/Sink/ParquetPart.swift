@@ -59,7 +59,8 @@ final class ParquetPart {
         }
         guard pending.rowCount > 0 else { return }
         try begin(pending, isOfPresentEpoch: true, makeFile)
-        pending = ParquetRowBuffer(schema)
+        // The next one will be about as large. Room that is not used is not memory yet.
+        pending = ParquetRowBuffer(schema, room: pending.rowCount * 9 / 8)
     }
 
     /// Ends the present epoch: its rows join those gathered, which become a row group where they are many.

@@ -6,8 +6,10 @@ struct EncodingChoice {
     let settings: ParquetSettings
     let compressor: BlockCompressor
 
-    /// Values that are tried.
+    /// Texts that are tried.
     private static let sampleCount = 16_384
+    /// Numbers that are tried: so many stretches of so many values, spread over the column.
+    private static let stretches = (count: 4, values: 2048)
 
     func values(_ column: ParquetColumnBuffer) throws(CompressionFailure) -> ParquetValues {
         switch column.type {
@@ -48,8 +50,7 @@ struct EncodingChoice {
     private func words(
         _ column: ParquetColumnBuffer, other: ParquetValues?, _ word: (Int) -> UInt64
     ) throws(CompressionFailure) -> ParquetValues {
-        let count = column.valueCount
-        let sample = min(count, Self.sampleCount)
+        let sample = Self.sample(of: column.valueCount)
         var best = ParquetValues.plain(column)
         var bestBytes = try compressedBytes(best, sample)
         if let other {
@@ -59,20 +60,36 @@ struct EncodingChoice {
                 bestBytes = bytes
             }
         }
+        guard Self.repeats(sample, word) else { return best }
         // A dictionary counts whole, its indices as the sample says.
-        guard let words = WordDictionary(count: count, wordsMax: settings.dictionaryBytesMax / 8, word) else {
-            return best
-        }
+        let count = column.valueCount
+        guard let words = WordDictionary(0..<count, wordsMax: settings.dictionaryBytesMax / 8, word) else { return best }
         let dictionary = ParquetValues.dictionary(codes: words.codes, page: words.page, count: words.words.count)
-        let scale = Double(count) / Double(max(sample, 1))
+        let scale = Double(count) / Double(max(sample.reduce(0) { $0 + $1.count }, 1))
         let indexBytes = Double(try compressedBytes(dictionary, sample)) * scale
         let pageBytes = Double(try compressor.compress(words.page).count)
         return indexBytes + pageBytes < Double(bestBytes) * scale ? dictionary : best
     }
 
-    private func compressedBytes(_ values: ParquetValues, _ count: Int) throws(CompressionFailure) -> Int {
+    /// Stretches of a column of `count` values.
+    private static func sample(of count: Int) -> [Range<Int>] {
+        guard count > stretches.count * stretches.values else { return [0..<count] }
+        return (0..<stretches.count).map { number in
+            let start = (count - stretches.values) * number / (stretches.count - 1)
+            return start..<(start + stretches.values)
+        }
+    }
+
+    /// Whether enough values of the sample are met more than once for a dictionary to be worth a try: where nearly all
+    /// differ, the whole column has more values than a dictionary may hold, or one for almost each cell.
+    private static func repeats(_ sample: [Range<Int>], _ word: (Int) -> UInt64) -> Bool {
+        let count = sample.reduce(0) { $0 + $1.count }
+        return WordDictionary(sample.joined(), wordsMax: max(count * 15 / 16, 1), word) != nil
+    }
+
+    private func compressedBytes(_ values: ParquetValues, _ sample: [Range<Int>]) throws(CompressionFailure) -> Int {
         var out: [UInt8] = []
-        values.append(0..<count, to: &out)
+        for stretch in sample { values.append(stretch, to: &out) }
         return try compressor.compress(out).count
     }
 }

@@ -47,9 +47,10 @@ struct ParquetChunkEncoder {
         var isIndexed = true
         var pageCount: Int32 = 0
         var bounds = ParquetChunkBounds(column)
+        var body: [UInt8] = []
         for page in ParquetPages(column, settings: settings) {
             let offset = chunk.bytes.count
-            var body: [UInt8] = []
+            body.removeAll(keepingCapacity: true)
             if isOptional { Self.appendLevels(column, page, to: &body) }
             values.append(page.values, to: &body)
             let head = ParquetDataPage(valueCount: Int32(page.rows.count), encoding: values.encoding)

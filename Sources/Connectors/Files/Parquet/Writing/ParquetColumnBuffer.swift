@@ -22,7 +22,17 @@ struct ParquetColumnBuffer {
     private(set) var textBytes = 0
     private var codeOfText: [ByteString: UInt32] = [:]
 
-    init(type: ColumnType) { self.type = type }
+    /// A buffer with room for `room` cells: growing to it moves no cell.
+    init(type: ColumnType, room: Int = 0) {
+        self.type = type
+        guard room > 0 else { return }
+        switch type {
+        case .timestamp, .int64: integers.reserveCapacity(room)
+        case .double: doubles.reserveCapacity(room)
+        case .boolean: booleans.reserveCapacity(room)
+        case .text: codes.reserveCapacity(room)
+        }
+    }
 
     /// Values without nulls.
     var valueCount: Int { rowCount - nullCount }

@@ -5,7 +5,10 @@ struct ParquetRowBuffer {
     private(set) var columns: [ParquetColumnBuffer]
     private(set) var rowCount = 0
 
-    init(_ schema: RowSchema) { columns = schema.columns.map { ParquetColumnBuffer(type: $0.type) } }
+    /// A buffer with room for `room` rows.
+    init(_ schema: RowSchema, room: Int = 0) {
+        columns = schema.columns.map { ParquetColumnBuffer(type: $0.type, room: room) }
+    }
 
     /// About what the rows take in memory, and uncompressed in a file.
     var byteCount: Int { columns.reduce(0) { $0 + $1.byteCount } }

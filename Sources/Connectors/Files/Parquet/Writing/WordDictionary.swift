@@ -5,10 +5,10 @@ struct WordDictionary {
     /// Open addressing; codes, `.max` where free. Twice the words at least.
     private var slots = [UInt32](repeating: .max, count: 1024)
 
-    /// The codes of `count` words, or nil as soon as there are more than `wordsMax` different ones.
-    init?(count: Int, wordsMax: Int, _ word: (Int) -> UInt64) {
-        codes.reserveCapacity(count)
-        for index in 0..<count {
+    /// The codes of the words at `places`, or nil as soon as there are more than `wordsMax` different ones.
+    init?(_ places: some Collection<Int>, wordsMax: Int, _ word: (Int) -> UInt64) {
+        codes.reserveCapacity(places.count)
+        for index in places {
             let value = word(index)
             var slot = Self.hash(value) & (slots.count - 1)
             while true {
