@@ -12,5 +12,5 @@ func report(_ benchmark: String, _ input: String, _ figures: [(name: String, val
 }
 
 private func rounded(_ value: Double) -> String {
-    value.magnitude >= 100 ? "\(Int(value.rounded()))" : "\((value * 10).rounded() / 10)"
+    value.magnitude >= 100 ? "\(Int(value.rounded()))" : "\((value * 100).rounded() / 100)"
 }

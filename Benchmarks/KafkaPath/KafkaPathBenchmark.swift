@@ -58,23 +58,22 @@ private func measure(_ input: PathInput) throws {
         ])
     }
     func median(_ role: Int, _ value: (PathFigures) -> Double) -> Double { rounds.map { value($0[role]) }.sorted()[1] }
-    func row(_ name: String, _ value: (PathFigures) -> Double) {
+    func row(_ name: String, asked: Double? = nil, _ value: (PathFigures) -> Double) {
         let rates = (0..<3).map { median($0) { Double($0.samples) / value($0) } }
         let ratio = rates[2] / min(rates[0], rates[1])
-        print(
-            "  \(name): bare \(rate(rates[0])), replay \(rate(rates[1])), live \(rate(rates[2])) M samples/s: "
-                + "\(Int((ratio * 100).rounded())) % of the limit")
+        report(
+            "kafka-path", "\(input.lines) samples a message, \(name), M samples/s",
+            [("bare", rates[0] / 1e6), ("replay", rates[1] / 1e6), ("live", rates[2] / 1e6), ("ratio", ratio)]
+                + (asked.map { [("asked", $0)] } ?? []))
     }
-    row("CPU of own threads ", \.ownSeconds)
-    row("CPU of the process ", \.allSeconds)
-    row("wall               ", \.wallSeconds)
+    row("CPU of own threads", asked: 0.8, \.ownSeconds)
+    row("CPU of the process", \.allSeconds)
+    row("wall", \.wallSeconds)
     print("  peak RSS: live \(Int(median(2) { Double($0.peakRSSBytes) }) >> 20) MiB")
     // Ends the broker.
     close(end)
     try broker.wait()
 }
-
-private func rate(_ perSecond: Double) -> String { "\((perSecond / 1e5).rounded() / 10)" }
 
 /// This program as another process, in a role.
 private struct Child {
