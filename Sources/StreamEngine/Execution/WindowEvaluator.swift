@@ -93,7 +93,7 @@ final class WindowEvaluator {
                 keys.append(key)
             }
         }
-        keys.sort { ranks[Int($0)] < ranks[Int($1)] }
+        sort(&keys, by: ranks)
         for (slot, key) in keys.enumerated() { slotOfKey[Int(key)] = Int32(slot) }
         let columns = plan.states.map { $0.kind.make() }
         for column in columns { column.grow(to: keys.count) }
@@ -116,6 +116,15 @@ final class WindowEvaluator {
         }
         for key in keys { slotOfKey[Int(key)] = -1 }
         return MergedWindow(columns: columns, positions: keys.indices.map { UInt32($0) }, keys: keys)
+    }
+
+    /// By counting where most keys occur, else by sorting.
+    private func sort(_ keys: inout [UInt32], by ranks: [UInt32]) {
+        guard keys.count * 8 >= ranks.count else { return keys.sort { ranks[Int($0)] < ranks[Int($1)] } }
+        var keyOfRank = [UInt32](repeating: .max, count: ranks.count)
+        for key in keys { keyOfRank[Int(ranks[Int(key)])] = key }
+        keys.removeAll(keepingCapacity: true)
+        for key in keyOfRank where key != .max { keys.append(key) }
     }
 
     /// A single contribution's groups by the rank of their keys: by counting where most keys occur, else by sorting.

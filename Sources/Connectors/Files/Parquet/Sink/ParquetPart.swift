@@ -20,6 +20,8 @@ final class ParquetPart {
     private var gathered: ParquetRowBuffer
     /// Rows of the present epoch that are in no row group yet.
     private(set) var pending: ParquetRowBuffer
+    /// Room for rows that a row group left behind.
+    private var spare: ParquetRowBuffer?
     /// Where the present epoch began in the file.
     private var epochStart: (file: PartMark, encoder: ParquetFileEncoder.Mark)
 
@@ -59,8 +61,9 @@ final class ParquetPart {
         }
         guard pending.rowCount > 0 else { return }
         try begin(pending, isOfPresentEpoch: true, makeFile)
-        // The next one will be about as large. Room that is not used is not memory yet.
-        pending = ParquetRowBuffer(schema, room: pending.rowCount * 9 / 8)
+        // The next one will be about as large. Room that was never used is not memory yet.
+        pending = spare ?? ParquetRowBuffer(schema, room: pending.rowCount * 9 / 8)
+        spare = nil
     }
 
     /// Ends the present epoch: its rows join those gathered, which become a row group where they are many.
@@ -92,6 +95,7 @@ final class ParquetPart {
             encoder.place(try group.wait(), rowCount: group.rows.rowCount)
         }
         encoding = nil
+        spare = group.takeRoom()
         if !isOfPresentEpoch { markEpochStart() }
     }
 

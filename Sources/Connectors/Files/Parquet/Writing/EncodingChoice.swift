@@ -60,10 +60,11 @@ struct EncodingChoice {
                 bestBytes = bytes
             }
         }
-        guard Self.repeats(sample, word) else { return best }
+        let wordsMax = settings.dictionaryBytesMax / 8
+        guard Self.mayFit(sample, of: column.valueCount, wordsMax, word) else { return best }
         // A dictionary counts whole, its indices as the sample says.
         let count = column.valueCount
-        guard let words = WordDictionary(0..<count, wordsMax: settings.dictionaryBytesMax / 8, word) else { return best }
+        guard let words = WordDictionary(0..<count, wordsMax: wordsMax, word) else { return best }
         let dictionary = ParquetValues.dictionary(codes: words.codes, page: words.page, count: words.words.count)
         let scale = Double(count) / Double(max(sample.reduce(0) { $0 + $1.count }, 1))
         let indexBytes = Double(try compressedBytes(dictionary, sample)) * scale
@@ -80,11 +81,19 @@ struct EncodingChoice {
         }
     }
 
-    /// Whether enough values of the sample are met more than once for a dictionary to be worth a try: where nearly all
-    /// differ, the whole column has more values than a dictionary may hold, or one for almost each cell.
-    private static func repeats(_ sample: [Range<Int>], _ word: (Int) -> UInt64) -> Bool {
-        let count = sample.reduce(0) { $0 + $1.count }
-        return WordDictionary(sample.joined(), wordsMax: max(count * 15 / 16, 1), word) != nil
+    /// Whether the column may have `wordsMax` different values or fewer, by a sample of it. Values that stretches far apart
+    /// share are drawn from few; where they share next to none, each stretch has values of its own, and the whole column
+    /// as many as its length says.
+    private static func mayFit(
+        _ sample: [Range<Int>], of count: Int, _ wordsMax: Int, _ word: (Int) -> UInt64
+    ) -> Bool {
+        let sampled = sample.reduce(0) { $0 + $1.count }
+        guard sample.count > 1,
+            let together = WordDictionary(sample.joined(), wordsMax: sampled, word)?.words.count
+        else { return true }
+        let apart = sample.reduce(0) { $0 + (WordDictionary($1, wordsMax: sampled, word)?.words.count ?? 0) }
+        let isShared = (apart - together) * 256 > sampled
+        return isShared || Double(apart) / Double(sampled) * Double(count) <= Double(wordsMax)
     }
 
     private func compressedBytes(_ values: ParquetValues, _ sample: [Range<Int>]) throws(CompressionFailure) -> Int {

@@ -34,6 +34,20 @@ struct ParquetColumnBuffer {
         }
     }
 
+    /// Forgets all cells and keeps the room they had.
+    mutating func removeAll() {
+        rowCount = 0
+        valid = nil
+        nullCount = 0
+        integers.removeAll(keepingCapacity: true)
+        doubles.removeAll(keepingCapacity: true)
+        booleans.removeAll(keepingCapacity: true)
+        codes.removeAll(keepingCapacity: true)
+        texts = []
+        textBytes = 0
+        codeOfText = [:]
+    }
+
     /// Values without nulls.
     var valueCount: Int { rowCount - nullCount }
 

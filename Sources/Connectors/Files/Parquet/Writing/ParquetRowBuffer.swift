@@ -10,6 +10,12 @@ struct ParquetRowBuffer {
         columns = schema.columns.map { ParquetColumnBuffer(type: $0.type, room: room) }
     }
 
+    /// Forgets all rows and keeps the room they had.
+    mutating func removeAll() {
+        for index in columns.indices { columns[index].removeAll() }
+        rowCount = 0
+    }
+
     /// About what the rows take in memory, and uncompressed in a file.
     var byteCount: Int { columns.reduce(0) { $0 + $1.byteCount } }
 

@@ -7,9 +7,10 @@ import StreamEngine
 /// first bytes. Writing them, and where they stand in the file, stays with the thread that owns the file, so that files are
 /// the same bytes, and failures come in the same order, as without the thread.
 final class RowGroupEncoding {
-    let rows: ParquetRowBuffer
+    private(set) var rows: ParquetRowBuffer
     private let result: Monitor<Result<[EncodedChunk], CompressionFailure>?>
     private let thread: Thread
+    private var isJoined = false
 
     /// Begins at once.
     init(_ rows: ParquetRowBuffer, _ schema: ParquetSchema, _ settings: ParquetSettings) {
@@ -25,13 +26,24 @@ final class RowGroupEncoding {
         }
     }
 
-    deinit { thread.join() }
+    deinit { if !isJoined { thread.join() } }
 
     /// Waits for the column chunks.
     func wait() throws(CompressionFailure) -> [EncodedChunk] {
         guard let outcome = result.wait({ $0 }) else {
             preconditionFailure("a wait without a limit ends with a result")
         }
+        // Then the rows are this object's alone.
+        if !isJoined { thread.join() }
+        isJoined = true
         return try outcome.get()
+    }
+
+    /// A buffer without rows, with the room of those that were encoded. Called when they are written.
+    func takeRoom() -> ParquetRowBuffer {
+        var room = ParquetRowBuffer(RowSchema(columns: []))
+        swap(&room, &rows)
+        room.removeAll()
+        return room
     }
 }
