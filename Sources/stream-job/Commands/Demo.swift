@@ -71,7 +71,8 @@ private enum Demo {
         settings.startMs = nowMs - historyMs
         settings.durationMs = settings.durationMs.map { $0 + historyMs }
         let board = DemoBoard(console, settings, isJSON: isJSON)
-        let execution = try makeExecution(CompiledJob(definition, registries: .standard), board)
+        let execution = try makeExecution(
+            CompiledJob(definition, registries: .standard), board, DemoFindings(console, isJSON: isJSON))
         let source = try KafkaSources.live(definition) { Console.logKafka($0) }
         let feed = DemoFeed(
             settings, brokers: brokers, topic: "metrics", eventsTopic: "cluster-events", pacedFromMs: nowMs, stop,
@@ -86,12 +87,17 @@ private enum Demo {
         return ExitCode.done
     }
 
-    private static func makeExecution(_ job: CompiledJob, _ board: DemoBoard) -> JobExecution {
+    private static func makeExecution(
+        _ job: CompiledJob, _ board: DemoBoard, _ findings: DemoFindings
+    ) -> JobExecution {
         let last = job.queries.count - 1
-        let outputs = JobOutputs(
-            queries: job.queries.indices.map {
-                QueryOutputs(sinks: [DemoSink(board, shows: $0 == last)], late: nil)
+        var outputs = JobOutputs(
+            queries: job.queries.enumerated().map { index, query in
+                QueryOutputs(
+                    sinks: [DemoSink(board, shows: index == last)], late: nil,
+                    anomalies: query.anomalies.map { _ in [findings] })
             }, deadLetter: nil, encodeLate: { _, _, _ in [] }, encodeDeadLetter: { _, _ in [] })
+        outputs.anomalies = .anomalies
         var options = ExecutionOptions()
         options.incarnation = EpochToken.randomIncarnation()
         return JobExecution(
@@ -127,6 +133,7 @@ private enum Demo {
             into the topic metrics (2 partitions)
             job        busy: 1 - avg(rate(idle CPU seconds)) of each node; requests/s and p99 from a histogram's
                        buckets; windows of 5 s every 1 s, final 1 s after their end
+            detectors  a node that differs from its peers; p99 over 600 ms
             runs for \(seconds); Ctrl-C ends it
 
             """)

@@ -1,7 +1,7 @@
 /// The job that `demo` runs; it is also left behind, to try things on.
 enum DemoJob {
     static let text = """
-        # What `stream-job demo` runs: how busy each node is, and how fast its services answer.
+        # What `stream-job demo` runs: how busy each node is, how fast its services answer, and what is wrong with either.
         name: demo
         kafka:
           brokers: ${KAFKA_BROKERS:-localhost:9092}
@@ -22,6 +22,14 @@ enum DemoJob {
             derive: {busy: 1 - idle}
             sinks:
               - console: {}
+            anomalies:
+              - name: differs
+                # One node against the others: no bound to set, nothing to learn beforehand.
+                column: busy
+                detector: {type: peers, warmup: 3}
+                for: 1s
+                sinks:
+                  - console: {}
           - name: http
             # histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5s])))
             select: http_request_duration_seconds_bucket
@@ -31,6 +39,13 @@ enum DemoJob {
               p99: 'histogram_quantile(0.99, rate(value))'
             sinks:
               - console: {}
+            anomalies:
+              - name: slow
+                column: p99
+                detector: {type: threshold, above: 0.6}
+                severity: critical
+                sinks:
+                  - console: {}
         trigger: {interval: 200ms}
         onBadRecord: skip
         """ + "\n"

@@ -124,7 +124,8 @@ enum SummaryText {
         return JSONValue.object([
             ("job", .string(summary.job)), ("epochs", .integer(summary.epochs)), ("records", .integer(summary.records)),
             ("samples", .integer(summary.samples)), ("rows", .integer(summary.rows)),
-            ("anomalies", .integer(summary.anomalies)), ("impacts", .integer(summary.impacts)), ("late", .integer(summary.late)),
+            ("anomalies", .integer(summary.anomalies)), ("impacts", .integer(summary.impacts)),
+            ("late", .integer(summary.late)),
             ("partlyLate", .integer(summary.partlyLate)), ("lateAfterIdle", .integer(summary.lateAfterIdle)),
             ("future", .integer(summary.future)), ("badRecords", .integer(summary.badRecords)),
             ("staleMarkers", .integer(summary.staleMarkers)), ("limitDrops", .integer(summary.limitDrops)),
