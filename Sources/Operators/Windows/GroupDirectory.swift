@@ -10,6 +10,8 @@ final class GroupDirectory {
     private let context: RowContext
     private let rowFilter: RowEvaluator?
     private let keysDifferByRow: Bool
+    /// The labels that are the key's columns, nil for the metric name; nil where some column is anything else.
+    private let labelColumns: [ByteString?]?
 
     private var groupOfSeries: UnsafeMutablePointer<UInt32>
     private var capacity = 256
@@ -41,6 +43,7 @@ final class GroupDirectory {
         self.context = context
         rowFilter = plan.rowFilter.map { RowEvaluator($0, series: series, context: context) }
         keysDifferByRow = plan.keysDifferByRow
+        labelColumns = plan.keyLabels
         groupOfSeries = .allocate(capacity: capacity)
         groupOfSeries.initialize(repeating: GroupDirectory.filtered, count: capacity)
     }
@@ -176,7 +179,8 @@ final class GroupDirectory {
     }
 
     private func key(of row: some ExpressionRow, _ labels: SeriesLabels) -> GroupKey {
-        switch plan.grouping {
+        if let labelColumns { return GroupKey(labels, columns: labelColumns) }
+        return switch plan.grouping {
         case .by(let columns):
             GroupKey(columns.map { GroupDirectory.cell($0.expression.value(row)) })
         case .without(let left):

@@ -81,6 +81,11 @@ public struct CompiledExpression: Sendable {
         vectorProgram = VectorProgram(root)
     }
 
+    /// The column it is, where it is nothing but one.
+    public var onlySlot: Int? {
+        if case .column(let slot) = root.operation { slot.slot } else { nil }
+    }
+
     /// Its value over one row, of its type or null.
     public func value(_ row: some ExpressionRow) -> Value { ScalarEvaluation(row).value(of: root) }
 

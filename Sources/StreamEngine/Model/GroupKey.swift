@@ -40,6 +40,24 @@ public struct GroupKey: Sendable, Hashable, Comparable {
         self.packed = packed
     }
 
+    /// A key of a series' own labels, in this order; nil stands for the metric name. The same as one of their cells, in one
+    /// allocation: packed texts are copied as they are.
+    public init(_ labels: SeriesLabels, columns: [ByteString?]) {
+        var packed: [UInt8] = []
+        packed.reserveCapacity(labels.packed.count + columns.count * 2)
+        for column in columns {
+            let isThere = labels.withPackedText(of: column) { text in
+                guard !text.isEmpty else { return false }
+                packed.append(GroupKey.text)
+                packed.append(contentsOf: text)
+                packed.append(OrderedText.end)
+                return true
+            }
+            if !isThere { packed.append(GroupKey.missing) }
+        }
+        self.packed = packed
+    }
+
     private static func append(_ cell: KeyCell, to packed: inout [UInt8]) {
         switch cell {
         case .missing: packed.append(missing)

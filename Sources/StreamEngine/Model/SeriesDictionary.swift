@@ -169,7 +169,8 @@ public final class SeriesDictionary {
         (arena + arenaCount).update(from: start, count: length)
         let spelling = spellingCount
         spellings[spelling] = Spelling(
-            hash: ByteHash.hash(start, length), start: UInt32(arenaCount), length: UInt32(length), series: index, next: -1)
+            hash: ByteHash.hash(start, length), start: UInt32(arenaCount), length: UInt32(length), series: index,
+            next: -1)
         arenaCount += length
         spellingCount += 1
         if spellingCount * 2 > tableMask { rebuildTable(capacity: (tableMask + 1) * 2) } else { place(spelling) }

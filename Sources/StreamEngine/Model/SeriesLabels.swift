@@ -66,6 +66,23 @@ public struct SeriesLabels: Sendable, Hashable, CustomStringConvertible {
         return found
     }
 
+    /// Hands out the packed text of a label, of the metric name for nil; empty where there is none.
+    func withPackedText<Result>(of label: ByteString?, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        packed.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return body(bytes) }
+            guard let label else {
+                return body(UnsafeBufferPointer(start: base, count: OrderedText.length(base, bytes.count)))
+            }
+            var found = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+            forEachLabel { name, value in
+                guard OrderedText.isSame(name, label) else { return true }
+                found = value
+                return false
+            }
+            return body(found)
+        }
+    }
+
     /// Hands out each label's packed name and value until `body` gives false.
     private func forEachLabel(_ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> Bool) {
         packed.withUnsafeBufferPointer { bytes in

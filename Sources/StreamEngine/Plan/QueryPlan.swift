@@ -150,6 +150,22 @@ public struct QueryPlan: Sendable {
         return schema.columns.map { places[$0.name] ?? 0 }
     }
 
+    /// The labels that are the key's columns, in their order, nil standing for the metric name; nil where some column is
+    /// anything but a label of samples.
+    public var keyLabels: [ByteString?]? {
+        guard case .by(let columns) = grouping, sourceKind == .samples else { return nil }
+        var labels: [ByteString?] = []
+        for column in columns {
+            switch column.expression.onlySlot {
+            case SampleScope.Slot.name?: labels.append(nil)
+            case let slot? where slot >= SampleScope.Slot.firstLabel:
+                labels.append(labelSlots[slot - SampleScope.Slot.firstLabel])
+            default: return nil
+            }
+        }
+        return labels
+    }
+
     /// A key for messages: `node="a",mode="user"`.
     public func describe(_ key: GroupKey) -> String {
         var names: [String] = []

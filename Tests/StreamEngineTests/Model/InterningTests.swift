@@ -140,6 +140,23 @@ import Testing
         #expect(taken > 100)
     }
 
+    @Test(arguments: [1, 2, 3] as [UInt64]) func aKeyOfLabelsIsThatOfTheirCells(seed: UInt64) {
+        var random = Random(state: seed)
+        let names: [ByteString] = ["a", "b", "c\u{1}"]
+        for _ in 0..<500 {
+            let labels = names.filter { _ in random.next(2) == 0 }.map { Label($0, Self.text(&random)) }
+            let series = SeriesLabels(name: Self.text(&random), labels: labels)
+            let columns: [ByteString?] = (0..<random.next(4)).map { _ in
+                random.next(3) == 0 ? nil : names[random.next(3)]
+            }
+            let cells = columns.map { column -> KeyCell in
+                let text = column.map { series.value(of: $0) ?? .empty } ?? series.name
+                return text.isEmpty ? .missing : .text(text)
+            }
+            #expect(GroupKey(series, columns: columns) == GroupKey(cells), "seed \(seed): \(series) by \(columns)")
+        }
+    }
+
     @Test func seriesOrderByNameThenLabels() {
         let series = [
             SeriesLabels(name: "", labels: []), SeriesLabels(name: "a", labels: []),
