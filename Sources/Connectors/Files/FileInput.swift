@@ -48,12 +48,18 @@ public enum FileInput {
         }
     }
 
-    /// The same, where files may also be Parquet that this program wrote: an output folder of ours is read as its manifest
-    /// says, a Parquet file among others, or alone, is a partition.
+    /// The same, where files may also be what this program wrote: an output folder of ours is read as its manifest says (lines
+    /// or Parquet; the committed rows, each once), a Parquet file among others, or alone, is a partition.
     public static func readers(
         source: String, path: String, files: any FileSystem = PosixFileSystem(), maxLineBytes: Int = 64 * 1024
     ) throws -> [any PartitionReader] {
         if let folder = try ParquetInput.folder(source: source, path: path, files: files) {
+            if folder.isEmpty { throw FileInputError.noFiles(source: source, path: path) }
+            return folder
+        }
+        if let folder = try CommittedLinesReader.folder(
+            source: source, path: path, files: files, maxLineBytes: maxLineBytes)
+        {
             if folder.isEmpty { throw FileInputError.noFiles(source: source, path: path) }
             return folder
         }

@@ -31,7 +31,7 @@ public final class FilePartitionReader: PartitionReader {
     /// Inside a line too long to keep: what comes up to the next LF is passed over.
     private var isSkippingLine = false
     /// The number of the first line at hand, from 0.
-    private var nextLine: Int64 = 0
+    private(set) var nextLine: Int64 = 0
     /// Decompressed bytes before `buffer[0]`.
     private var position: Int64 = 0
     /// The latest place known to lie at or before `position` from which the file can be read again.

@@ -65,6 +65,7 @@ extension JobExecution {
         dirty = false
         onProgress?(progress(sinceNs: epochStartNs, commitStartNs: nowNs))
         lastWork = TriggerWork()
+        noteSinks()
         try checkStateBytes()
     }
 

@@ -58,6 +58,10 @@ public final class JobExecution {
     var live = LiveRunState()
     /// A replay of topics: what looks after their client.
     var topicWatch: TopicWatch?
+    /// A live run: the group's topics.
+    var liveTopics: (any LiveSource)?
+    /// What a person should know that stopped nothing, for the log: lost offsets, what sinks say.
+    var notices: [String] = []
     /// How long final rows took (live only).
     var latency = RowLatency()
     /// The Kafka timestamp of the record that closes the windows being emitted; nil where the clock does, or nothing is known.
@@ -170,9 +174,7 @@ public final class JobExecution {
         }
         for (source, task) in tasks {
             if let failure = task.failure {
-                guard try topicWatch?.passHole(task, failure) ?? false else {
-                    throw JobFailure("\(task.id): \(failure)")
-                }
+                guard try passHole(task, failure) else { throw JobFailure("\(task.id): \(failure)") }
             }
             try checkLimits(task, source)
             try writeBadRecords(task)
@@ -368,6 +370,7 @@ public final class JobExecution {
     func close() throws {
         release()
         for sink in outputs.all { try sink.close() }
+        noteSinks()
     }
 
     /// Frees threads and readers, once; what no epoch has decided is left unpublished.

@@ -36,6 +36,8 @@ public struct JobSummary: Sendable {
     public var samples: Int { partitions.reduce(0) { $0 + $1.ledger.samples } }
     public var badRecords: Int { partitions.reduce(0) { $0 + $1.ledger.bad } }
     public var future: Int { partitions.reduce(0) { $0 + $1.ledger.future } }
+    /// Offsets that Kafka no longer held (`onDataLoss: continue`).
+    public var lostOffsets: Int { partitions.reduce(0) { $0 + $1.ledger.lostOffsets } }
     public var staleMarkers: Int { partitions.reduce(0) { $0 + $1.ledger.staleMarkers } }
     public var rows: Int { queries.reduce(0) { $0 + $1.rows } }
     public var late: Int { queries.reduce(0) { $0 + $1.ledger.late } }

@@ -63,6 +63,7 @@ extension JobExecution {
         _ source: any LiveSource, end: LiveEnd, stop: StopRequest, log: (String) -> Void
     ) throws -> JobSummary {
         isLive = true
+        liveTopics = source
         for execution in sources {
             execution.emitsLocally = true
             for entry in execution.emitters { entry.emitter.wallMs = { [clock] in clock.wallMs() } }
@@ -70,6 +71,7 @@ extension JobExecution {
         lag = { [unowned self] in self.currentLag(source) }
         defer {
             lag = nil
+            liveTopics = nil
             for reader in broadcastReaders { reader.close() }
             source.close()
         }
@@ -90,6 +92,7 @@ extension JobExecution {
         }
         source.close()
         try close()
+        tellNotices(log)
         var result = summary()
         result.interrupted = stop.isRequested
         return result
@@ -108,6 +111,7 @@ extension JobExecution {
         try readBroadcasts(log)
         live.lastTakenNs = clock.monotonicNs()
         try work(source, end)
+        tellNotices(log)
         try finishCatchingUp(log)
         announceFirstWindows(log)
         switch end {

@@ -359,7 +359,7 @@ extension JobExecution {
         for (task, _, _) in tasks {
             let next = task.nextOffset ?? 0
             let low = lows[task.id] ?? 0
-            guard next >= low || task.checkpoint?.last == nil && session.catchingUp[task.id] == nil else {
+            guard next >= low else {
                 guard job.definition.onDataLoss == .continue, session.catchingUp[task.id] == nil else {
                     throw JobFailure(
                         """
@@ -371,6 +371,9 @@ extension JobExecution {
                     "warning: \(task.id): offsets \(next) to \(low - 1) are lost; going on at \(low) (onDataLoss: continue)"
                 )
                 task.checkpoint?.expected = nil
+                task.skipLost(from: next, to: low)
+                // The ledger has the range once: the next epoch commits the offset behind it.
+                dirty = true
                 offsets[task.id] = low
                 continue
             }

@@ -48,7 +48,7 @@ extension JobExecution {
         stop: StopRequest, log: (String) -> Void, progress: (ReplayProgress) -> Void
     ) throws -> JobSummary {
         topicWatch = topics.map {
-            TopicWatch($0, clock: clock, onDataLoss: job.definition.onDataLoss, reachTimeoutMs: options.reachTimeoutMs)
+            TopicWatch($0, clock: clock, reachTimeoutMs: options.reachTimeoutMs)
         }
         sources += broadcasts
         broadcasts = []
@@ -75,6 +75,7 @@ extension JobExecution {
             // The first slice is only to learn where each partition begins: with thirty files that follow each other, a
             // large one of each would wait in memory for the first file to end.
             try slice(ready, bytes: isFirst ? min(options.sliceBytes, 1024) : options.sliceBytes)
+            tellNotices(log)
             if isFirst { for entry in ready { entry.task.hibernate() } }
             for source in sources { source.advanceWatermark() }
             try emit(trigger: false)
@@ -88,6 +89,7 @@ extension JobExecution {
         }
         try commitEpoch()
         try close()
+        tellNotices(log)
         var result = summary()
         result.interrupted = stop.isRequested
         return result

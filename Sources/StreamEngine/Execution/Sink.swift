@@ -94,6 +94,8 @@ public protocol Sink: AnyObject {
     /// not known, and another process may publish it. Later output goes to new files; `publishForeign` of this epoch
     /// publishes what was prepared.
     func abandon(_ epoch: EpochToken)
+    /// What a person should know that stops nothing, since the last call. Also asked after `close`.
+    func takeNotices() -> [String]
     /// Flushes and closes; called once, after the last publish.
     func close() throws(SinkError)
     /// Files written so far and their bytes, for the summary; nil where it has no meaning.
@@ -103,6 +105,7 @@ public protocol Sink: AnyObject {
 extension Sink {
     /// Most sinks keep nothing that another process could publish.
     public func publishForeign(_ epoch: EpochToken) throws(SinkError) {}
+    public func takeNotices() -> [String] { [] }
     public var isTransactional: Bool { false }
     public var findingForm: FindingForm { .document }
 }

@@ -1,32 +1,27 @@
 import Platform
 
-/// Looks after the client of a replay's topics: takes its events, waits where nothing is at hand, gives up when no broker
-/// answers for long, and passes over what retention deletes under the replay where the job says so.
+/// Looks after the client of a replay's topics: takes its events, waits where nothing is at hand, and gives up when no broker
+/// answers for long.
 final class TopicWatch {
-    private let topics: any LiveSource
+    let topics: any LiveSource
     private let clock: any Clock
-    private let onDataLoss: DataLossAction
     private let reachTimeoutMs: Int64
     private var nextLookNs: Int64 = 0
     /// Since when nothing came although something was waited for (monotonic); nil while records come.
     private var waitingSinceNs: Int64?
     private var isReachable = true
-    private var lines: [String] = []
 
     /// How often events are looked for while records come.
     private static let lookIntervalNs: Int64 = 100_000_000
 
-    init(_ topics: any LiveSource, clock: any Clock, onDataLoss: DataLossAction, reachTimeoutMs: Int64) {
+    init(_ topics: any LiveSource, clock: any Clock, reachTimeoutMs: Int64) {
         self.topics = topics
         self.clock = clock
-        self.onDataLoss = onDataLoss
         self.reachTimeoutMs = reachTimeoutMs
     }
 
     /// Takes the client's events; with `isWaiting` it also waits a little for records.
     func attend(isWaiting: Bool, _ log: (String) -> Void) throws(JobFailure) {
-        for line in lines { log(line) }
-        lines = []
         let nowNs = clock.monotonicNs()
         if !isWaiting { waitingSinceNs = nil }
         guard isWaiting || nowNs >= nextLookNs else { return }
@@ -58,29 +53,5 @@ final class TopicWatch {
         // Partitions that are new since the start lie behind the end.
         case .assigned, .revoked, .lost: break
         }
-    }
-
-    /// A task met records that are no longer there: goes on behind the hole where the job says `onDataLoss: continue`, and
-    /// tells its exact range. False for any other failure.
-    func passHole(_ task: PartitionTask, _ failure: any Error) throws(JobFailure) -> Bool {
-        guard let failure = failure as? SourceError, case .dataLoss(let wanted, _, _) = failure.kind else {
-            return false
-        }
-        let first: Int64?
-        do throws(SourceError) {
-            first = try topics.firstOffsets([task.id], timeoutMs: 30_000)[task.id]
-        } catch {
-            throw JobFailure("\(failure); and the broker does not say what is left: \(error)")
-        }
-        guard let first, first > wanted else { throw JobFailure(failure.description) }
-        let hole =
-            "\(task.id): offsets \(wanted) to \(first - 1) are no longer in the log: deleted before they were read"
-        guard onDataLoss == .continue else {
-            throw JobFailure("\(hole) (onDataLoss: continue goes on behind them; --from a later time leaves them out)")
-        }
-        do throws(SourceError) { try topics.seek(task.id, to: first) } catch { throw JobFailure(error.description) }
-        task.readOn()
-        lines.append("warning: \(hole)")
-        return true
     }
 }

@@ -111,6 +111,7 @@ struct CheckpointText {
             ("decided", .boolean(partition.isDecided)), ("writtenMs", .integer(Int(partition.writtenMs))),
             ("ageMs", .integer(Int(nowMs - partition.writtenMs))), ("files", .integer(partition.chainLength)),
             ("samples", .integer(record.ledger.samples)), ("bad", .integer(record.ledger.bad)),
+            ("lostOffsets", .integer(record.ledger.lostOffsets)),
             ("pieces", .array(partition.pieces.map(json))),
             ("error", partition.error.map { .string($0.description) } ?? .null),
         ])

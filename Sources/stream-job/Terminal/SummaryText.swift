@@ -71,7 +71,7 @@ enum SummaryText {
         var text = ""
         for (index, partition) in summary.partitions.enumerated() {
             let ledger = partition.ledger
-            let isPlain = ledger.bad == 0 && ledger.future == 0 && ledger.staleMarkers == 0
+            let isPlain = ledger.bad == 0 && ledger.future == 0 && ledger.staleMarkers == 0 && ledger.lost.isEmpty
             guard index < 8 || !isPlain else { continue }
             text += "  \(index == 0 ? "from  " : "      ")   \(partition.id): \(Plural.of(ledger.samples, "sample"))"
             if ledger.staleMarkers > 0 { text += ", \(FigureText.count(ledger.staleMarkers)) of them stale markers" }
@@ -81,6 +81,7 @@ enum SummaryText {
                     .map { "\(FigureText.count($0.value)) \($0.key.rawValue)" }
                 text += "; bad: \(reasons.joined(separator: ", "))"
             }
+            if !ledger.lost.isEmpty { text += "; lost: \(lost(ledger))" }
             text += "\n"
         }
         if summary.partitions.count > 8 { text += "           (\(summary.partitions.count) partitions in all)\n" }
@@ -93,6 +94,15 @@ enum SummaryText {
             ("rows", .integer(latency.rows)), ("p50Ms", .integer(Int(latency.p50Ms))),
             ("p99Ms", .integer(Int(latency.p99Ms))), ("maxMs", .integer(Int(latency.maxMs))),
         ])
+    }
+
+    /// `offsets 10 to 49 and 70`
+    private static func lost(_ ledger: PartitionLedger) -> String {
+        let ranges = ledger.lost.suffix(8).map {
+            $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound) to \($0.upperBound)"
+        }
+        let earlier = ledger.lost.count > ranges.count ? "\(ledger.lost.count - ranges.count) earlier ranges, " : ""
+        return "\(Plural.of(ledger.lostOffsets, "offset")) (\(earlier)\(ranges.joined(separator: ", ")))"
     }
 
     /// One JSON object on one line.
@@ -117,6 +127,13 @@ enum SummaryText {
                     ("records", .integer(ledger.records)), ("samples", .integer(ledger.samples)),
                     ("decoded", .integer(ledger.decoded)), ("bad", .integer(ledger.bad)),
                     ("future", .integer(ledger.future)), ("staleMarkers", .integer(ledger.staleMarkers)),
+                    (
+                        "lost",
+                        .array(
+                            ledger.lost.map {
+                                .array([.integer(Int($0.lowerBound)), .integer(Int($0.upperBound))])
+                            })
+                    ),
                     ("watermark", partition.watermarkMs.map { .string(EventTime.rfc3339($0)) } ?? .null),
                 ])
             )
@@ -129,6 +146,7 @@ enum SummaryText {
             ("partlyLate", .integer(summary.partlyLate)), ("lateAfterIdle", .integer(summary.lateAfterIdle)),
             ("future", .integer(summary.future)), ("badRecords", .integer(summary.badRecords)),
             ("staleMarkers", .integer(summary.staleMarkers)), ("limitDrops", .integer(summary.limitDrops)),
+            ("lostOffsets", .integer(summary.lostOffsets)),
             ("closedByEnd", .integer(summary.closedByEnd)), ("seconds", .number(summary.seconds)),
             ("samplesPerSecond", .number(summary.samplesPerSecond)),
             ("peakRSSBytes", .integer(Int(summary.peakRSSBytes))), ("latency", latency(summary)),

@@ -118,6 +118,45 @@ import Testing
         }
         #expect(fallbacks > 0)
     }
+
+    /// Retention overtakes the job, while it runs and between two processes: with `onDataLoss: continue` every offset is either read
+    /// or stands in the ledger as lost, once.
+    @Test(arguments: 0..<4)
+    func whatRetentionTookStandsInTheLedger(_ block: Int) throws {
+        var lost = 0
+        for seed in UInt64(block * 5)..<UInt64(block * 5 + 5) {
+            let input = VariantInput(seed: 11_000 + seed)
+            var job = try Self.clockless(input)
+            job.onDataLoss = .continue
+            let world = ModelWorld(input, seed: seed, faultEvery: seed % 2 == 0 ? 0 : 60)
+            var chance = SeededGenerator(seed: seed)
+            world.onPoll = { [unowned world] in
+                for id in world.records.keys.sorted() where Bool.random(using: &chance) {
+                    let (low, count) = (world.lows[id] ?? 0, world.records[id]?.count ?? 0)
+                    world.lows[id] = min(count, low + Int.random(in: 0...60, using: &chance))
+                }
+            }
+            let summary = try Self.run(job, world)
+            for partition in summary.partitions {
+                let ledger = partition.ledger
+                #expect(
+                    ledger.records + ledger.lostOffsets == world.records[partition.id]?.count, "seed \(seed) \(ledger)")
+                for (a, b) in zip(ledger.lost, ledger.lost.dropFirst()) { #expect(a.upperBound < b.lowerBound) }
+            }
+            #expect(summary.balances, "seed \(seed)")
+            lost += summary.lostOffsets
+            var strict = job
+            strict.onDataLoss = .fail
+            let again = ModelWorld(input, seed: seed, faultEvery: 0)
+            for id in again.records.keys { again.lows[id] = 1 }
+            again.onPoll = { [unowned again] in
+                for id in again.records.keys { again.lows[id] = again.records[id]?.count }
+            }
+            let words = #expect(throws: JobFailure.self) { try Self.run(strict, again) }
+            #expect(words?.description.contains("are no longer in the log") == true, "\(words as Any)")
+        }
+        #expect(lost > 20)
+    }
 }
 
 /// A clock that runs a second a look, so that nothing in a model waits.

@@ -5,6 +5,8 @@ import StreamEngine
 /// What outlives a process in the model: the topic, the group's offsets, state files, output; and chance.
 final class ModelWorld {
     let records: [PartitionID: [[UInt8]]]
+    /// The first offset that is still there, of partitions whose records go in time.
+    var lows: [PartitionID: Int] = [:]
     var random: SeededGenerator
     /// One call in so many goes wrong; 0: none.
     var faultEvery: Int
@@ -60,6 +62,9 @@ final class ModelWorld {
         }
         return records
     }
+
+    /// Called whenever the group's member looks for events.
+    var onPoll: () -> Void = {}
 
     /// Whether something goes wrong here, by chance.
     func goesWrong(_ what: String) -> Bool {
@@ -251,6 +256,7 @@ final class ModelSource: LiveSource {
             hasAssigned = true
             return [.assigned(world.records.keys.sorted())]
         }
+        world.onPoll()
         guard world.goesWrong("rebalance"), !readers.isEmpty else { return [] }
         hasAssigned = false
         return [
@@ -271,7 +277,7 @@ final class ModelSource: LiveSource {
     }
 
     func firstOffsets(_ partitions: [PartitionID], timeoutMs: Int) throws(SourceError) -> [PartitionID: Int64] {
-        Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) })
+        Dictionary(uniqueKeysWithValues: partitions.map { ($0, Int64(world.lows[$0] ?? 0)) })
     }
 
     func partitions(timeoutMs: Int) throws(SourceError) -> Set<PartitionID> { Set(world.records.keys) }
@@ -279,7 +285,8 @@ final class ModelSource: LiveSource {
 
     func start(_ offsets: [PartitionID: Int64]) throws(SourceError) -> [any PartitionReader] {
         offsets.sorted { $0.key < $1.key }.map { id, offset in
-            let reader = ModelReader(id, world.records[id] ?? [], at: Int(offset))
+            let world = self.world
+            let reader = ModelReader(id, world.records[id] ?? [], at: Int(offset), low: { world.lows[id] ?? 0 })
             readers[id] = reader
             return reader
         }
@@ -301,6 +308,8 @@ final class ModelReader: PartitionReader {
     private let records: [[UInt8]]
     /// How many records there are by now; nil: all.
     private let available: (() -> Int)?
+    /// The first offset that is still there.
+    private let low: () -> Int
     /// When the producer sent them, ms.
     private let timestampMs: Int64?
     /// Reading ends for good before this offset; nil: never.
@@ -309,12 +318,13 @@ final class ModelReader: PartitionReader {
 
     init(
         _ id: PartitionID, _ records: [[UInt8]], at offset: Int, available: (() -> Int)? = nil, endOffset: Int64? = nil,
-        timestampMs: Int64? = 0
+        timestampMs: Int64? = 0, low: @escaping () -> Int = { 0 }
     ) {
         self.id = id
         self.records = records
         self.available = available
         self.timestampMs = timestampMs
+        self.low = low
         self.endOffset = endOffset
         firstOffset = Int64(offset)
         next = offset
@@ -324,6 +334,9 @@ final class ModelReader: PartitionReader {
         var left = maxBytes
         let count = min(available?() ?? records.count, endOffset.map { Int($0) } ?? records.count)
         while next < count {
+            if next < low() {
+                throw SourceError(.dataLoss(wanted: Int64(next), low: nil, high: nil), "gone", partition: id)
+            }
             guard left > 0 else { return .more }
             try records[next].withUnsafeBufferPointer {
                 try body(RawRecord(bytes: $0, offset: Int64(next), timestampMs: timestampMs, linesAreRecords: false))

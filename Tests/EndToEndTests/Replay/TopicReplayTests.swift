@@ -190,6 +190,7 @@ import Testing
                 #expect(action == .continue)
                 #expect(summary.samples == 350 + 390 + 390)
                 #expect(log.contains { $0.contains(hole) }, "\(log)")
+                #expect(summary.partitions.map(\.ledger.lost) == [[10...49], [], []] && summary.balances)
             } catch {
                 #expect(action == .fail && "\(error)".contains(hole), "\(error)")
             }

@@ -214,8 +214,9 @@ struct ParquetSinkTests {
         #expect(crashes > 100)
     }
 
-    @Test("a call that fails once is taken back, and the epoch can be tried again")
+    @Test("a call that fails once is taken back, and the epoch can be tried again; a merge that failed is told")
     func failOnce() throws {
+        var told = 0
         for step in stride(from: 0, to: 400, by: 3) {
             let directory = try TemporaryDirectory()
             let path = directory.file("out")
@@ -246,8 +247,17 @@ struct ParquetSinkTests {
             #expect(try committed(path)[""] ?? [] == Array(0..<36), "step \(step)")
             do { try sink.close() } catch { #expect(faulty.met) }
             #expect(try committed(path)[""] ?? [] == Array(0..<36), "step \(step)")
+            if let failure = sink.mergeFailure {
+                told += 1
+                #expect(
+                    sink.takeNotices() == [
+                        "parquet \(path): small files cannot be merged and stay as they are: \(failure)"
+                    ])
+            }
+            #expect(sink.takeNotices().isEmpty)
             if !faulty.met { break }
         }
+        #expect(told > 0)
     }
 
     @Test("an epoch that is abandoned is published by whoever learns that it was decided, with the merge in it")

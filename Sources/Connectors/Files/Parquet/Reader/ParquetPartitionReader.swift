@@ -78,7 +78,9 @@ public final class ParquetPartitionReader: PartitionReader {
     private func open() throws -> ParquetRows {
         if let rows { return rows }
         let input = inputs[index]
-        if !wasChecked { try check(input) }
+        if !wasChecked, let checksum = input.checksum {
+            try CommittedFile(path: input.path, byteCount: input.byteCount, checksum: checksum).check(files)
+        }
         wasChecked = true
         let results = try ParquetResults(input, files: files)
         let rows = ParquetRows(results.file)
@@ -88,29 +90,6 @@ public final class ParquetPartitionReader: PartitionReader {
         self.rows = rows
         encoder = SampleJSONRows().makeEncoder(query: results.query)
         return rows
-    }
-
-    /// Compares the committed bytes with the manifest's checksum, a piece at a time.
-    private func check(_ input: ParquetInputFile) throws {
-        guard let checksum = input.checksum else { return }
-        let file = try files.open(input.path, .read)
-        var digest = XXH64()
-        var chunk = [UInt8](repeating: 0, count: Int(min(max(input.byteCount, 1), 1 << 20)))
-        var at: Int64 = 0
-        while at < input.byteCount {
-            let wanted = Int(min(Int64(chunk.count), input.byteCount - at))
-            let got = try chunk.withUnsafeMutableBytes { room in
-                let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: room[..<wanted]), at: at)
-                digest.update(UnsafeRawBufferPointer(rebasing: room[..<count]))
-                return count
-            }
-            guard got > 0 else {
-                throw ManifestError.short(path: input.path, bytes: at, committed: input.byteCount)
-            }
-            at += Int64(got)
-        }
-        try file.close()
-        guard digest.digest == checksum else { throw ManifestError.checksum(path: input.path) }
     }
 
     /// Makes lines of as many waiting rows as fit about `maxBytes`.

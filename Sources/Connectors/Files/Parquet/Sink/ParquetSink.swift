@@ -54,6 +54,8 @@ public final class ParquetSink: Sink {
     private var isBegun = false
     private var lastPublished: EpochToken?
     private var committed: (files: Int, bytes: Int64)
+    /// The failure of a merge that was told last.
+    private var toldFailure: String?
     /// Why an epoch could not be taken back.
     private var broken: IOFailure?
 
@@ -120,6 +122,12 @@ public final class ParquetSink: Sink {
 
     public var written: (files: Int, bytes: Int64)? { committed }
     public var findingForm: FindingForm { .table }
+
+    public func takeNotices() -> [String] {
+        guard let failure = small.failure, failure != toldFailure else { return [] }
+        toldFailure = failure
+        return ["\(description): small files cannot be merged and stay as they are: \(failure)"]
+    }
 
     /// Why small files could last not be merged; nil where they could.
     public var mergeFailure: String? { small.failure }
