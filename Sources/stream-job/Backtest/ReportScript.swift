@@ -49,9 +49,10 @@ enum ReportScript {
                 cls: "l " + (o.outcome === "detected" ? "good" : o.outcome === "notCovered" ? "" : "bad") }; })]));
         }
 
-        // One timeline is 1000 wide; the height is in pixels.
-        const W = 1000, H = 150, top = 8, bottom = 118;
-        const x = t => (t - start) / Math.max(end - start, 1) * W;
+        // One timeline is 1000 wide, of which the first stretch has the figures; the height is in pixels.
+        const W = 1000, H = 150, top = 8, bottom = 118, margin = 48;
+        const x = t => margin + (t - start) / Math.max(end - start, 1) * (W - margin);
+        const mark = v => Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(1) : +v.toPrecision(3) + "";
         function ticks() { const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000].map(s => s * 1000);
           const step = steps.find(s => (end - start) / s <= 8) || 31536000000, list = [];
           for (let t = Math.ceil(start / step) * step; t <= end; t += step) list.push(t);
@@ -82,8 +83,8 @@ enum ReportScript {
           const over = document.createElementNS("http://www.w3.org/2000/svg", "svg");
           const box = el("div"); box.style.position = "relative"; over.style.cssText = "position:absolute;inset:0"; box.append(svg, over); card.append(box);
           const overlay = () => { const w = box.clientWidth || 1000, k = w / W; over.setAttribute("viewBox", `0 0 ${w} ${H}`); let o = "";
-            let last = -Infinity; for (const [t, text] of ticks()) { const at = x(t) * k; if (at - last > 70 && at < w - 30) { o += `<text x="${p(at)}" y="${H - 12}" text-anchor="${at < 24 ? "start" : "middle"}">${esc(text)}</text>`; last = at; } }
-            o += `<text x="2" y="${top + 9}">${esc(num(hi - pad))}</text><text x="2" y="${bottom - 3}">${esc(num(lo + pad))}</text>`;
+            let last = -Infinity; for (const [t, text] of ticks()) { const at = x(t) * k; if (at - last > 70 && at < w - 30) { o += `<text x="${p(at)}" y="${H - 12}" text-anchor="middle">${esc(text)}</text>`; last = at; } }
+            const edge = p(margin * k - 6); o += `<text x="${edge}" y="${top + 9}" text-anchor="end">${esc(mark(hi - pad))}</text><text x="${edge}" y="${bottom - 3}" text-anchor="end">${esc(mark(lo + pad))}</text>`;
             for (const i of track.f) { const v = track.v[i]; o += `<circle class="${v === null ? "lost" : "flag"}" cx="${p(x(track.t[i]) * k)}" cy="${p(v === null ? bottom - 4 : y(v))}" r="3"/>`; }
             for (const n of track.incidents) { const at = x(Math.max(ms(incidents[n].start), start)) * k; if (ms(incidents[n].end) > start && ms(incidents[n].start) < end) o += `<text x="${p(at + 4)}" y="${top + 22}">${esc(incidents[n].kind)}</text>`; }
             over.innerHTML = o; };
@@ -93,7 +94,7 @@ enum ReportScript {
         const alertsOf = (d, track) => d.firings.filter(a => Object.entries(a.labels).every(([k, v]) => track.labels[k] === v));
         const tip = document.getElementById("tip");
         function hover(box, track, detector) {
-          box.addEventListener("mousemove", e => { const r = box.getBoundingClientRect(), t = start + (e.clientX - r.left) / r.width * (end - start);
+          box.addEventListener("mousemove", e => { const r = box.getBoundingClientRect(), t = start + ((e.clientX - r.left) / r.width * W - margin) / (W - margin) * (end - start);
             let i = 0, best = Infinity; track.t.forEach((u, n) => { if (Math.abs(u - t) < best) { best = Math.abs(u - t); i = n; } });
             let h = "<b>" + esc(when(track.t[i])) + "</b><br>" + esc(detector.column || "value") + " " + esc(num(track.v[i]));
             if (track.lo) h += "<br>expected " + esc(num(track.lo[i])) + " to " + esc(num(track.hi[i])); h += "<br>score " + esc(num(track.s[i])) + (track.f.includes(i) ? " · <b>flagged</b>" : "");
