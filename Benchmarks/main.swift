@@ -16,6 +16,7 @@ let benchmarks: [(name: String, run: () -> Void)] = [
     ("parquet", runParquetBenchmark),
     ("epochs", runEpochBenchmark),
     ("stages", runStagesBenchmark),
+    ("files", runFilesBenchmark),
     ("sliding", runSlidingBenchmark),
     ("cardinality", runCardinalityBenchmark),
 ]
