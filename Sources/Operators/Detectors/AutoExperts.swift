@@ -48,6 +48,9 @@ struct AutoExperts: BitwiseCopyable, Sendable {
         lags = InlineArray<3, Double>(repeating: 0)
     }
 
+    /// Moves what is left over of a profile that has fallen by `change`.
+    mutating func shift(_ place: Int, by change: Double) { rest[place] += change }
+
     /// The mixed forecast. `level` and `scale` standardise for the autoregression; `profiles`: what day and week say,
     /// NaN where they do not.
     mutating func forecast(level: Double, scale: Double, profiles: InlineArray<2, Double>) -> Double {

@@ -5,14 +5,16 @@ import StreamEngine
 /// How `auto` judges a value and learns from it: see `AutoDetector` for the whole idea.
 struct AutoModel: DetectorModel {
     /// Windows of a flagged stretch after which what goes on is the new usual.
-    static let adoptAfter: UInt32 = 60
-    /// Missing windows after which the last values say nothing about the next.
-    static let shortGap: UInt32 = 5
-    static let longGap: UInt32 = 60
+    static let adoptAfter: UInt32 = 30
+    /// Missing values after which the last ones say little, or nothing, about the next.
+    static let shortGap: Float = 5
+    static let longGap: Float = 60
+    /// Values for which the way back from an adopted level is known.
+    static let leapMemory: UInt32 = 600
     /// What a probability is multiplied by: the statistics (they overlap, so that 12 tails are 8 chances) and the
     /// windows in which a healthy series may have one chance in a thousand.
     static let chances = 8.0
-    static let horizon = 40.0
+    static let horizon = 6.0
 
     let column: String
     let score: Double
@@ -24,6 +26,8 @@ struct AutoModel: DetectorModel {
     /// What was found at one value.
     struct Finding {
         var values = InlineArray<6, Double>(repeating: 0)
+        /// How calm the last values were: the sixth statistic's lower side.
+        var calm = 0.0
         var probability = 1.0
         var statistic = 0
         var isAbove = true
@@ -35,19 +39,32 @@ struct AutoModel: DetectorModel {
             return DetectorVerdict()
         }
         let timeMs = tick.windowEndMs - 1
+        let dayPlace = TimeProfile.place(timeMs, periodMs: TimeProfile.dayMs, stretches: TimeProfile.dayStretches)
+        let weekPlace = TimeProfile.place(timeMs, periodMs: TimeProfile.weekMs, stretches: TimeProfile.weekStretches)
         if state.count == 0 {
+            state.dayStart = UInt8(truncatingIfNeeded: dayPlace.index)
+            state.weekStart = UInt8(truncatingIfNeeded: weekPlace.index)
             state.origin = value
             state.firstMs = timeMs
             state.levels[0] = value
             state.experts.settle(value, profiles: InlineArray<2, Double>(repeating: .nan))
         }
-        if state.gap >= Self.longGap { state.settling = 8 }
+        let missed = (Float(state.gap) + 1) / state.pace - 1
+        if missed >= Self.longGap {
+            state.settling = 8
+        } else if state.count > 0 {
+            state.pace += max((Float(state.gap) + 1 - state.pace) / min(Float(state.count), 16), 1 - state.pace)
+        }
 
-        let dayPlace = TimeProfile.place(timeMs, periodMs: TimeProfile.dayMs, stretches: TimeProfile.dayStretches)
-        let weekPlace = TimeProfile.place(timeMs, periodMs: TimeProfile.weekMs, stretches: TimeProfile.weekStretches)
         let elapsedMs = EventTime.difference(timeMs, state.firstMs)
+        flatten(&state, elapsedMs)
         let profiles = profiles(state, timeMs)
         let base = baseline(state, profiles)
+        if Int(state.base) != base.index {
+            // Deviations from something else say nothing beside new ones.
+            state.base = UInt8(truncatingIfNeeded: base.index)
+            state.deviations = InlineArray<64, Float>(repeating: 0)
+        }
         let scale = Self.scale(state, base.index)
         let expected = base.expected
         let predicted = state.experts.forecast(
@@ -68,6 +85,10 @@ struct AutoModel: DetectorModel {
         let at = Int(state.position)
         state.deviations[at % 64] = Float(min(max(deviation, -6), 6))
         state.errors[at % 8] = Float(min(abs(surprise), 6))
+        state.calmness += (Float(min(abs(surprise), 4)) - state.calmness) / 32
+        if state.count > 0 {
+            state.repeats.learn(isRepeat: value == state.recent[(at + 15) % 16], count: state.count)
+        }
         state.recent[at % 16] = value
         state.position = UInt32((at + 1) % 64)
 
@@ -75,10 +96,15 @@ struct AutoModel: DetectorModel {
         let isReady = state.count >= 8
         let isJudging = isReady && state.settling == 0
         // After a gap the last values say little; coming back from an excursion is no news.
-        let skipsSurprise = state.gap >= Self.shortGap || state.stretch > 0 && abs(deviation) < 2.5
+        let skipsSurprise = missed >= Self.shortGap || state.stretch > 0 && abs(deviation) < 2.5
         if isJudging { weigh(&finding, state, skipsSurprise: skipsSurprise) }
         let score = exp(-finding.probability * Self.chances * Self.horizon)
-        let isFlagged = isJudging && state.count >= warmup && score >= self.score
+        var isFlagged = isJudging && state.count >= warmup && score >= self.score
+        if isFlagged, state.leapLeft > 0, abs(value - expected + state.leap) < 2.5 * scale {
+            // Back where it was before a level was adopted: no news.
+            leapBack(&state, to: value, profiles: profiles)
+            isFlagged = false
+        }
 
         var verdict = DetectorVerdict(
             score: isJudging ? score : 0, isFlagged: isFlagged, expected: state.count == 0 ? .nan : expected)
@@ -104,11 +130,11 @@ struct AutoModel: DetectorModel {
         var profiles = InlineArray<2, Double>(repeating: .nan)
         if elapsedMs >= TimeProfile.dayMs {
             let place = TimeProfile.place(timeMs, periodMs: TimeProfile.dayMs, stretches: TimeProfile.dayStretches)
-            profiles[0] = state.origin + TimeProfile.value(state.day.span, place)
+            profiles[0] = state.origin + TimeProfile.value(state.day.span, place, seam: Int(state.dayStart))
         }
         if elapsedMs >= TimeProfile.weekMs {
             let place = TimeProfile.place(timeMs, periodMs: TimeProfile.weekMs, stretches: TimeProfile.weekStretches)
-            profiles[1] = state.origin + TimeProfile.value(state.week.span, place)
+            profiles[1] = state.origin + TimeProfile.value(state.week.span, place, seam: Int(state.weekStart))
         }
         return profiles
     }
@@ -160,6 +186,7 @@ struct AutoModel: DetectorModel {
         // Around 0, with deviation about 1 for noise that does not change.
         // A series that stands still says nothing before it has moved.
         finding.values[5] = state.changes < 20 ? 0 : log(max(Double(sum) / 8, 0.1) / 0.8) * 3
+        finding.calm = state.changes < 20 ? 0 : -log(max(Double(state.calmness), 0.01) / 0.8) * 3
         return finding
     }
 
@@ -171,7 +198,7 @@ struct AutoModel: DetectorModel {
             guard Double(state.count) >= 2 * AutoState.lengths[place] else { continue }
             let value = finding.values[place]
             var above = state.upper[place].probability(value)
-            var below = state.lower[place].probability(-value)
+            var below = place == 5 ? 1 : state.lower[place].probability(-value)
             if place < 2 {
                 // Where leaps up are common, leaps down of that size are not as rare as none seen yet would say.
                 if value > 0 {
@@ -181,11 +208,19 @@ struct AutoModel: DetectorModel {
                 }
             }
             // Calm comes with the night: more must speak for it.
-            if place == 5 { below *= 10 }
+            if place == 5, state.changes >= 100 { below = 10 * state.lower[5].probability(finding.calm) }
             if min(above, below) < finding.probability {
                 finding.probability = min(above, below)
                 finding.statistic = place
                 finding.isAbove = above <= below
+            }
+        }
+        if state.count >= 100, state.changes >= 20 {
+            let still = state.repeats.probability
+            if still < finding.probability {
+                finding.probability = still
+                finding.statistic = AutoState.statistics
+                finding.isAbove = false
             }
         }
     }
@@ -221,6 +256,7 @@ struct AutoModel: DetectorModel {
             state.quantum = state.quantum == 0 ? step : min(1.02 * state.quantum, step)
         }
         state.count = min(state.count + 1, 1_000_000)
+        state.leapLeft -= min(state.leapLeft, 1)
 
         if state.settling > 0 {
             state.settling -= 1
@@ -233,7 +269,10 @@ struct AutoModel: DetectorModel {
             state.calm = 0
             learnTails(&state, finding, isFlagged: true)
             if state.stretch >= Self.adoptAfter {
+                let before = state.levels[0]
                 adopt(&state, profiles: profiles, values: 16)
+                state.leap = state.levels[0] - before
+                state.leapLeft = Self.leapMemory
                 return
             }
         } else if state.stretch > 0 {
@@ -268,7 +307,7 @@ struct AutoModel: DetectorModel {
             state.upper[place].learn(
                 value, count: state.count, flaggedLimit: isFlagged ? state.upper[place].quantile(rare) : nil)
             state.lower[place].learn(
-                -value, count: state.count, flaggedLimit: isFlagged ? state.lower[place].quantile(rare) : nil)
+                place == 5 ? finding.calm : -value, count: state.count, flaggedLimit: isFlagged ? state.lower[place].quantile(rare) : nil)
         }
     }
 
@@ -302,12 +341,29 @@ struct AutoModel: DetectorModel {
         var day = state.day.mutableSpan
         TimeProfile.learn(
             relative, &day, dayPlace, periodMs: TimeProfile.dayMs, slideMs: slideMs, elapsedMs: elapsedMs,
-            widest: widest,
-            stretches: TimeProfile.dayStretches)
+            level: state.levels[1], widest: widest, stretches: TimeProfile.dayStretches)
         var week = state.week.mutableSpan
         TimeProfile.learn(
             relative, &week, weekPlace, periodMs: TimeProfile.weekMs, slideMs: slideMs, elapsedMs: elapsedMs,
-            widest: widest, stretches: TimeProfile.weekStretches)
+            level: state.levels[2], widest: widest, stretches: TimeProfile.weekStretches)
+    }
+
+    /// Takes steady growth out of a profile after its second round.
+    private func flatten(_ state: inout AutoState, _ elapsedMs: Int64) {
+        if state.flattened & 1 == 0, elapsedMs >= 2 * TimeProfile.dayMs {
+            state.flattened |= 1
+            var day = state.day.mutableSpan
+            TimeProfile.flatten(&day, growth: state.levels[1], seam: Int(state.dayStart))
+            state.experts.shift(0, by: state.levels[1])
+            state.levels[1] *= 2
+        }
+        if state.flattened & 2 == 0, elapsedMs >= 2 * TimeProfile.weekMs {
+            state.flattened |= 2
+            var week = state.week.mutableSpan
+            TimeProfile.flatten(&week, growth: state.levels[2], seam: Int(state.weekStart))
+            state.experts.shift(1, by: state.levels[2])
+            state.levels[2] *= 2
+        }
     }
 
     /// Takes the level of the last values for the usual one.
@@ -326,9 +382,23 @@ struct AutoModel: DetectorModel {
         state.experts.settle(level, profiles: profiles)
         state.deviations = InlineArray<64, Float>(repeating: 0)
         state.errors = InlineArray<8, Float>(repeating: 0.8)
+        state.calmness = 0.8
+        state.repeats.adopt()
         state.stretch = 0
         state.calm = 0
         for place in 0..<3 { state.seen[place] = min(state.seen[place], 30) }
+    }
+
+    /// Takes the levels from before the last adoption, which it has come back to.
+    private func leapBack(_ state: inout AutoState, to value: Double, profiles: InlineArray<2, Double>) {
+        for place in 0..<3 where state.seen[place] > 0 { state.levels[place] -= state.leap }
+        state.leap = -state.leap
+        state.leapLeft = Self.leapMemory
+        state.experts.settle(value, profiles: profiles)
+        state.deviations = InlineArray<64, Float>(repeating: 0)
+        state.errors = InlineArray<8, Float>(repeating: 0.8)
+        state.stretch = 0
+        state.calm = 0
     }
 
     /// The median of the last values, at most 16.

@@ -16,6 +16,13 @@ struct AutoState: DetectorState, BitwiseCopyable {
     /// The statistic that was least likely in the last window, and on which side.
     var statistic: UInt8 = 0
     var isAbove = false
+    /// The stretches of day and week in which it began.
+    var dayStart: UInt8 = 0
+    var weekStart: UInt8 = 0
+    /// What deviations are measured from: 0 the level, 1 the profile of the day, 2 of the week.
+    var base: UInt8 = 0
+    /// Profiles that growth was taken out of, as bits.
+    var flattened: UInt8 = 0
     /// Windows since the last value.
     var gap: UInt32 = 0
     /// Flagged windows in a row, short breaks included.
@@ -45,6 +52,14 @@ struct AutoState: DetectorState, BitwiseCopyable {
     var deviations = InlineArray<64, Float>(repeating: 0)
     var errors = InlineArray<8, Float>(repeating: 0.8)
     var position: UInt32 = 0
+    /// Mean size of the last surprises, with a memory of some 32: how calm it is.
+    var calmness: Float = 0.8
+    /// Usual windows from value to value: 1 but where values come more seldom than windows.
+    var pace: Float = 1
+    var repeats = RepeatRun()
+    /// How far the level leapt when it was last adopted, and for how many values that is remembered.
+    var leap = 0.0
+    var leapLeft: UInt32 = 0
     /// Upper and lower tail of each statistic.
     var upper = InlineArray<6, TailModel>(repeating: TailModel())
     var lower = InlineArray<6, TailModel>(repeating: TailModel())
@@ -57,6 +72,10 @@ struct AutoState: DetectorState, BitwiseCopyable {
         for part in [count, gap, stretch, calm, settling, changes, position] { writer.write(part) }
         writer.write(statistic)
         writer.write(isAbove ? UInt8(1) : 0)
+        writer.write(dayStart)
+        writer.write(weekStart)
+        writer.write(base)
+        writer.write(flattened)
         writer.write(firstMs)
         writer.write(origin)
         writer.write(quantum)
@@ -70,6 +89,11 @@ struct AutoState: DetectorState, BitwiseCopyable {
         for place in 0..<16 { writer.write(recent[place]) }
         for place in 0..<64 { writer.write(deviations[place]) }
         for place in 0..<8 { writer.write(errors[place]) }
+        writer.write(calmness)
+        writer.write(pace)
+        repeats.encode(to: &writer)
+        writer.write(leap)
+        writer.write(leapLeft)
         for place in 0..<Self.statistics {
             upper[place].encode(to: &writer)
             lower[place].encode(to: &writer)
@@ -88,6 +112,10 @@ struct AutoState: DetectorState, BitwiseCopyable {
         position = try reader.read()
         statistic = try reader.read()
         isAbove = try reader.read(UInt8.self) != 0
+        dayStart = try reader.read()
+        weekStart = try reader.read()
+        base = try reader.read()
+        flattened = try reader.read()
         firstMs = try reader.read()
         origin = try reader.readFinite("origin")
         quantum = try reader.readMagnitude("step")
@@ -101,6 +129,12 @@ struct AutoState: DetectorState, BitwiseCopyable {
         for place in 0..<16 { recent[place] = try reader.readFinite("value") }
         for place in 0..<64 { deviations[place] = try reader.readFinite("deviation", limit: Float(6)) }
         for place in 0..<8 { errors[place] = try reader.readFinite("error", limit: Float(6)) }
+        calmness = try reader.readFinite("surprise", limit: Float(6))
+        pace = try reader.readFinite("pace", limit: Float(1e7))
+        repeats = try RepeatRun(from: &reader)
+        leap = try reader.readFinite("leap")
+        leapLeft = try reader.read()
+        guard calmness >= 0, pace >= 1 else { throw DecodingFailure("a surprise of \(calmness), a pace of \(pace)") }
         for place in 0..<Self.statistics {
             upper[place] = try TailModel(from: &reader)
             lower[place] = try TailModel(from: &reader)

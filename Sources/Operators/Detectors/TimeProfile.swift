@@ -22,25 +22,28 @@ enum TimeProfile {
         return (Int(inPeriod / stretchMs), Double(inPeriod % stretchMs) / Double(stretchMs))
     }
 
-    /// What is usual at a time, between the middles of two stretches; NaN where nothing is known.
+    /// What is usual at a time, between the middles of two stretches; NaN where nothing is known. Before the stretch
+    /// `seam`, in which the series began, lies one that was learnt a whole round later: nothing is between the two.
     @inline(__always)
-    static func value(_ profile: Span<Float>, _ place: (index: Int, part: Double)) -> Double {
+    static func value(_ profile: Span<Float>, _ place: (index: Int, part: Double), seam: Int) -> Double {
         let here = Double(profile[place.index])
         guard here.isFinite else { return .nan }
         let isLate = place.part >= 0.5
         let count = profile.count
-        let neighbour = Double(profile[isLate ? (place.index + 1) % count : (place.index + count - 1) % count])
+        let beside = isLate ? (place.index + 1) % count : (place.index + count - 1) % count
+        guard (isLate ? beside : place.index) != seam else { return here }
+        let neighbour = Double(profile[beside])
         guard neighbour.isFinite else { return here }
         let weight = isLate ? place.part - 0.5 : 0.5 - place.part
         return here + weight * (neighbour - here)
     }
 
-    /// Learns a value, relative to the origin, `elapsedMs` after the first one. `widest`: how far from what is usual it
-    /// may count.
+    /// Learns a value, relative to the origin, `elapsedMs` after the first one. `level`: how far above the profile values
+    /// lie lately; `widest`: how far from there it may count.
     @inline(__always)
     static func learn(
         _ value: Double, _ profile: inout MutableSpan<Float>, _ place: (index: Int, part: Double), periodMs: Int64,
-        slideMs: Int64, elapsedMs: Int64, widest: Double, stretches: Int
+        slideMs: Int64, elapsedMs: Int64, level: Double, widest: Double, stretches: Int
     ) {
         let known = Double(profile[place.index])
         guard known.isFinite else {
@@ -49,13 +52,24 @@ enum TimeProfile {
         }
         let stretchMs = Double(periodMs / Int64(stretches))
         let windows = max(1, stretchMs / Double(slideMs))
-        if elapsedMs < periodMs {
+        // A round that ends in the stretch it began in goes on there as a second one.
+        if elapsedMs < periodMs - periodMs / Int64(stretches) {
             let here = max(1, (place.part * windows).rounded(.down) + 1)
             profile[place.index] = clamp(known + (value - known) / here)
         } else {
-            let rounds = Double(elapsedMs / periodMs)
-            let move = min(max(value - known, -widest), widest)
+            let rounds = Double(max(elapsedMs / periodMs, 1))
+            let move = min(max(value - level - known, -widest), widest)
             profile[place.index] = clamp(known + move * max(0.3, 1 / (rounds + 1)) / windows)
+        }
+    }
+
+    /// Takes a steady growth of `growth` a round out of a profile that was learnt in one round from the stretch `seam` on:
+    /// else the profile would fall back by it wherever a round begins.
+    static func flatten(_ profile: inout MutableSpan<Float>, growth: Double, seam: Int) {
+        let count = profile.count
+        for place in 0..<count {
+            let passed = Double((place + count - seam) % count) / Double(count)
+            profile[place] = clamp(Double(profile[place]) - growth * passed)
         }
     }
 
