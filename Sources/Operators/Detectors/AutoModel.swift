@@ -9,6 +9,9 @@ struct AutoModel: DetectorModel {
     /// Missing values after which the last ones say little, or nothing, about the next.
     static let shortGap: Float = 5
     static let longGap: Float = 60
+    /// How many excursions lately make more of them usual, and how they are forgotten.
+    static let usualExcursions: Float = 3
+    static let excursionDecay: Float = 0.998
     /// Values for which the way back from an adopted level is known.
     static let leapMemory: UInt32 = 600
     /// What a probability is multiplied by: the statistics (they overlap, so that 12 tails are 8 chances) and the
@@ -97,7 +100,10 @@ struct AutoModel: DetectorModel {
         let isJudging = isReady && state.settling == 0
         // After a gap the last values say little; coming back from an excursion is no news.
         let skipsSurprise = missed >= Self.shortGap || state.stretch > 0 && abs(deviation) < 2.5
-        if isJudging { weigh(&finding, state, skipsSurprise: skipsSurprise) }
+        if isJudging {
+            weigh(&finding, state, skipsSurprise: skipsSurprise)
+            countExcursion(&finding, &state)
+        }
         let score = exp(-finding.probability * Self.chances * Self.horizon)
         var isFlagged = isJudging && state.count >= warmup && score >= self.score
         if isFlagged, state.leapLeft > 0, abs(value - expected + state.leap) < 2.5 * scale {
@@ -222,6 +228,21 @@ struct AutoModel: DetectorModel {
                 finding.statistic = AutoState.statistics
                 finding.isAbove = false
             }
+        }
+    }
+
+    /// Where strange values come again and again, one more of them is less strange than its size says.
+    private func countExcursion(_ finding: inout Finding, _ state: inout AutoState) {
+        let rare = (1 - score) / (Self.chances * Self.horizon)
+        state.excursions *= Self.excursionDecay
+        if finding.probability < rare {
+            if state.sinceExcursion > 8 { state.excursions += 1 }
+            state.sinceExcursion = 0
+        } else {
+            state.sinceExcursion = min(state.sinceExcursion + 1, 1000)
+        }
+        if state.excursions > Self.usualExcursions {
+            finding.probability = max(finding.probability, 1e-4 * Double(state.excursions - Self.usualExcursions))
         }
     }
 

@@ -57,6 +57,9 @@ struct AutoState: DetectorState, BitwiseCopyable {
     /// Usual windows from value to value: 1 but where values come more seldom than windows.
     var pace: Float = 1
     var repeats = RepeatRun()
+    /// Excursions lately, each forgotten over some hundred values; and values since one.
+    var excursions: Float = 0
+    var sinceExcursion: UInt32 = 1000
     /// How far the level leapt when it was last adopted, and for how many values that is remembered.
     var leap = 0.0
     var leapLeft: UInt32 = 0
@@ -92,6 +95,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
         writer.write(calmness)
         writer.write(pace)
         repeats.encode(to: &writer)
+        writer.write(excursions)
+        writer.write(sinceExcursion)
         writer.write(leap)
         writer.write(leapLeft)
         for place in 0..<Self.statistics {
@@ -132,6 +137,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
         calmness = try reader.readFinite("surprise", limit: Float(6))
         pace = try reader.readFinite("pace", limit: Float(1e7))
         repeats = try RepeatRun(from: &reader)
+        excursions = try reader.readFinite("excursions", limit: Float(1e4))
+        sinceExcursion = try reader.read()
         leap = try reader.readFinite("leap")
         leapLeft = try reader.read()
         guard calmness >= 0, pace >= 1 else { throw DecodingFailure("a surprise of \(calmness), a pace of \(pace)") }

@@ -41,7 +41,7 @@ struct TailModel: BitwiseCopyable, Sendable {
         // From a little lighter than exponential, as normal values are, to one almost without a variance; few excesses
         // cannot tell.
         let fitted = min(max(0.5 * (1 - mean * mean / variance), -0.1), 0.45) * count / (count + 30)
-        return (mean * (1 - fitted), fitted + 1 / (10 + count))
+        return (mean * (1 - fitted), fitted + 1 / (3 + count))
     }
 
     /// The chance of a value of at least `value`, 0...1.
