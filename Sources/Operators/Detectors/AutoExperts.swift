@@ -7,8 +7,8 @@ import Platform
 /// forecast's weight falls with the sixth power of its recent error, so the best of them leads and a change of
 /// character is followed.
 struct AutoExperts: BitwiseCopyable, Sendable {
-    /// Last value, average, Holt, autoregression, level, profile of the day, of the week.
-    static let count = 7
+    /// Last value, average, Holt, autoregression, level, profile of the day, of the week, cycle.
+    static let count = 8
 
     private var last = 0.0
     private var average = 0.0
@@ -22,12 +22,19 @@ struct AutoExperts: BitwiseCopyable, Sendable {
     private var weights = InlineArray<3, Double>(repeating: 0)
     private var inverse = InlineArray<6, Double>(repeating: 0)
     /// Recent mean error of each.
-    private var errors = InlineArray<7, Double>(repeating: 0)
+    private var errors = InlineArray<8, Double>(repeating: 0)
     /// Values each profile's error was measured on.
     private var seen = InlineArray<2, UInt32>(repeating: 0)
-    /// What they said of the next value, kept from `forecast` to `learn` only.
-    private var said = InlineArray<7, Double>(repeating: 0)
-    private var profiled = InlineArray<2, Double>(repeating: .nan)
+    private var cycle = CycleModel()
+
+    /// What they say of the next value.
+    struct Forecast {
+        /// Mixed by how well each does.
+        var mixed = 0.0
+        /// NaN where one does not know.
+        fileprivate var said = InlineArray<8, Double>(repeating: .nan)
+        fileprivate var profiles: InlineArray<2, Double>
+    }
 
     init() { resetInverse() }
 
@@ -37,6 +44,9 @@ struct AutoExperts: BitwiseCopyable, Sendable {
         inverse[3] = 1
         inverse[5] = 1
     }
+
+    /// After missing values nothing is in its place in a cycle.
+    mutating func forgetCycle() { cycle.reset() }
 
     /// Takes a value as if it had been there all along.
     mutating func settle(_ value: Double, profiles: InlineArray<2, Double>) {
@@ -51,41 +61,45 @@ struct AutoExperts: BitwiseCopyable, Sendable {
     /// Moves what is left over of a profile that has fallen by `change`.
     mutating func shift(_ place: Int, by change: Double) { rest[place] += change }
 
-    /// The mixed forecast. `level` and `scale` standardise for the autoregression; `profiles`: what day and week say,
+    /// What they say. `level` and `scale` standardise for the autoregression; `profiles`: what day and week say,
     /// NaN where they do not.
-    mutating func forecast(level: Double, scale: Double, profiles: InlineArray<2, Double>) -> Double {
-        said[0] = last
-        said[1] = average
-        said[2] = holtLevel + holtTrend
+    func forecast(level: Double, scale: Double, profiles: InlineArray<2, Double>) -> Forecast {
+        var forecast = Forecast(profiles: profiles)
+        forecast.said[0] = last
+        forecast.said[1] = average
+        forecast.said[2] = holtLevel + holtTrend
         let autoregressive = weights[0] * lags[0] + weights[1] * lags[1] + weights[2] * lags[2]
-        said[3] = level + scale * min(max(autoregressive, -8), 8)
-        said[4] = level
-        profiled = profiles
-        said[5] = profiles[0] + rest[0]
-        said[6] = profiles[1] + rest[1]
+        forecast.said[3] = level + scale * min(max(autoregressive, -8), 8)
+        forecast.said[4] = level
+        forecast.said[5] = profiles[0] + rest[0]
+        forecast.said[6] = profiles[1] + rest[1]
+        forecast.said[7] = level + scale * cycle.forecast
         var least = Double.infinity
-        for place in 0..<Self.count where isReady(place) { least = min(least, errors[place]) }
+        for place in 0..<Self.count where isReady(place, forecast) { least = min(least, errors[place]) }
         least = max(least, 1e-300)
         var total = 0.0
         var sum = 0.0
-        for place in 0..<Self.count where isReady(place) {
+        for place in 0..<Self.count where isReady(place, forecast) {
             let ratio = least / max(errors[place], least)
             let square = ratio * ratio
             let weight = square * square * square
             total += weight
-            sum += weight * (said[place] - last)
+            sum += weight * (forecast.said[place] - last)
         }
-        return last + sum / total
+        forecast.mixed = last + sum / total
+        return forecast
     }
 
-    private func isReady(_ place: Int) -> Bool {
-        place < 5 || (seen[place - 5] >= 48 && said[place].isFinite)
+    private func isReady(_ place: Int, _ forecast: Forecast) -> Bool {
+        place < 5 || (place == 7 ? cycle.age >= 16 : seen[place - 5] >= 48) && forecast.said[place].isFinite
     }
 
     /// Learns a value. `judged` is the same value, cut to where it was expected at most: errors are learnt by it.
     mutating func learn(
-        _ value: Double, judged: Double, level: Double, scale: Double, count: UInt32, isTrusted: Bool
+        _ value: Double, _ forecast: Forecast, judged: Double, level: Double, scale: Double, count: UInt32,
+        isTrusted: Bool
     ) {
+        let said = forecast.said
         if isTrusted {
             let rate = max(1 / Double(count + 1), 0.01)
             for place in 0..<5 { errors[place] += (abs(judged - said[place]) - errors[place]) * rate }
@@ -95,13 +109,20 @@ struct AutoExperts: BitwiseCopyable, Sendable {
                 errors[5 + place] += (abs(judged - said[5 + place]) - errors[5 + place]) * rate
             }
         }
+        if isTrusted, said[7].isFinite {
+            let rate = max(1 / (Double(cycle.age) + 1), 0.01)
+            errors[7] += (abs(judged - said[7]) - errors[7]) * rate
+        }
         let standard = min(max((value - level) / scale, -6), 6)
+        let due = cycle.forecast
+        // What is flagged must not come back a cycle later.
+        cycle.learn(isTrusted || !due.isFinite ? (value - level) / scale : due)
         if isTrusted { regress(standard) }
         lags[2] = lags[1]
         lags[1] = lags[0]
         lags[0] = standard
-        for place in 0..<2 where profiled[place].isFinite {
-            rest[place] += 0.2 * (value - profiled[place] - rest[place])
+        for place in 0..<2 where forecast.profiles[place].isFinite {
+            rest[place] += 0.2 * (value - forecast.profiles[place] - rest[place])
         }
         let before = holtLevel
         let foreseen = holtLevel + holtTrend
@@ -144,6 +165,7 @@ struct AutoExperts: BitwiseCopyable, Sendable {
         for place in 0..<6 { writer.write(inverse[place]) }
         for place in 0..<Self.count { writer.write(errors[place]) }
         for place in 0..<2 { writer.write(seen[place]) }
+        cycle.encode(to: &writer)
     }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
@@ -157,5 +179,6 @@ struct AutoExperts: BitwiseCopyable, Sendable {
         for place in 0..<6 { inverse[place] = try reader.readFinite("inverse correlation", limit: 1e6) }
         for place in 0..<Self.count { errors[place] = try reader.readMagnitude("error") }
         for place in 0..<2 { seen[place] = try reader.read() }
+        cycle = try CycleModel(from: &reader)
     }
 }

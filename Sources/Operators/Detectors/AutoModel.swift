@@ -53,6 +53,7 @@ struct AutoModel: DetectorModel {
             state.experts.settle(value, profiles: InlineArray<2, Double>(repeating: .nan))
         }
         let missed = (Float(state.gap) + 1) / state.pace - 1
+        if missed >= 0.5 { state.experts.forgetCycle() }
         if missed >= Self.longGap {
             state.settling = 8
         } else if state.count > 0 {
@@ -66,12 +67,13 @@ struct AutoModel: DetectorModel {
         if Int(state.base) != base.index {
             // Deviations from something else say nothing beside new ones.
             state.base = UInt8(truncatingIfNeeded: base.index)
-            state.deviations = InlineArray<64, Float>(repeating: 0)
+            state.deviations = InlineArray<64, Int8>(repeating: 0)
         }
         let scale = Self.scale(state, base.index)
         let expected = base.expected
-        let predicted = state.experts.forecast(
+        let forecast = state.experts.forecast(
             level: state.levels[0], scale: Self.scale(state, 0), profiles: profiles)
+        let predicted = forecast.mixed
         let errorScale = max(1.25 * state.error, 0.05 * scale, Self.leastScale(state))
 
         // A series that hardly ever changed gives no scale for its first changes.
@@ -82,17 +84,17 @@ struct AutoModel: DetectorModel {
 
         // After a flagged stretch its deviations must not go on counting for the averages.
         if state.stretch > 0, abs(deviation) < 1 {
-            for place in 0..<64 { state.deviations[place] = min(max(state.deviations[place], -1), 1) }
+            for place in 0..<64 { state.deviations[place] = min(max(state.deviations[place], -20), 20) }
             for place in 0..<8 { state.errors[place] = min(state.errors[place], 1.5) }
         }
         let at = Int(state.position)
-        state.deviations[at % 64] = Float(min(max(deviation, -6), 6))
+        state.deviations[at % 64] = Int8((20 * min(max(deviation, -6), 6)).rounded())
         state.errors[at % 8] = Float(min(abs(surprise), 6))
         state.calmness += (Float(min(abs(surprise), 4)) - state.calmness) / 32
         if state.count > 0 {
-            state.repeats.learn(isRepeat: value == state.recent[(at + 15) % 16], count: state.count)
+            state.repeats.learn(isRepeat: value == state.recent[(at + 7) % 8], count: state.count)
         }
-        state.recent[at % 16] = value
+        state.recent[at % 8] = value
         state.position = UInt32((at + 1) % 64)
 
         var finding = measure(state, surprise: surprise, deviation: deviation, at: at)
@@ -121,7 +123,7 @@ struct AutoModel: DetectorModel {
         }
         learn(
             value, timeMs, &state, finding, verdict, profiles: profiles, dayPlace: dayPlace, weekPlace: weekPlace,
-            elapsedMs: elapsedMs, predicted: predicted, errorScale: errorScale)
+            elapsedMs: elapsedMs, forecast: forecast, errorScale: errorScale)
         state.gap = 0
         state.statistic = UInt8(truncatingIfNeeded: finding.statistic)
         state.isAbove = finding.isAbove
@@ -179,15 +181,15 @@ struct AutoModel: DetectorModel {
         var finding = Finding()
         finding.values[0] = surprise
         finding.values[1] = deviation
+        var whole = 0
+        for back in 0..<4 { whole += Int(state.deviations[(at + 64 - back) % 64]) }
+        finding.values[2] = Double(whole) / (20 * 4)
+        for back in 4..<16 { whole += Int(state.deviations[(at + 64 - back) % 64]) }
+        finding.values[3] = Double(whole) / (20 * 16)
+        whole = 0
+        for place in 0..<64 { whole += Int(state.deviations[place]) }
+        finding.values[4] = Double(whole) / (20 * 64)
         var sum: Float = 0
-        for back in 0..<4 { sum += state.deviations[(at + 64 - back) % 64] }
-        finding.values[2] = Double(sum) / 4
-        for back in 4..<16 { sum += state.deviations[(at + 64 - back) % 64] }
-        finding.values[3] = Double(sum) / 16
-        sum = 0
-        for place in 0..<64 { sum += state.deviations[place] }
-        finding.values[4] = Double(sum) / 64
-        sum = 0
         for place in 0..<8 { sum += state.errors[place] }
         // Around 0, with deviation about 1 for noise that does not change.
         // A series that stands still says nothing before it has moved.
@@ -268,9 +270,10 @@ struct AutoModel: DetectorModel {
     private func learn(
         _ value: Double, _ timeMs: Int64, _ state: inout AutoState, _ finding: Finding, _ verdict: DetectorVerdict,
         profiles: InlineArray<2, Double>, dayPlace: (index: Int, part: Double), weekPlace: (index: Int, part: Double),
-        elapsedMs: Int64, predicted: Double, errorScale: Double
+        elapsedMs: Int64, forecast: AutoExperts.Forecast, errorScale: Double
     ) {
-        let before = state.recent[(Int(state.position) + 14) % 16]
+        let predicted = forecast.mixed
+        let before = state.recent[(Int(state.position) + 6) % 8]
         if state.count > 0, value != before {
             state.changes = min(state.changes + 1, 1000)
             let step = abs(value - before)
@@ -291,7 +294,7 @@ struct AutoModel: DetectorModel {
             learnTails(&state, finding, isFlagged: true)
             if state.stretch >= Self.adoptAfter {
                 let before = state.levels[0]
-                adopt(&state, profiles: profiles, values: 16)
+                adopt(&state, profiles: profiles, values: 8)
                 state.leap = state.levels[0] - before
                 state.leapLeft = Self.leapMemory
                 return
@@ -306,7 +309,7 @@ struct AutoModel: DetectorModel {
         let followed =
             isFrozen && state.stretch < 3 ? min(max(value, predicted - widest), predicted + widest) : value
         state.experts.learn(
-            followed, judged: min(max(value, predicted - widest), predicted + widest), level: state.levels[0],
+            followed, forecast, judged: min(max(value, predicted - widest), predicted + widest), level: state.levels[0],
             scale: Self.scale(state, 0), count: state.count, isTrusted: !isFrozen)
         if isFrozen {
             if state.stretch == 3 { state.experts.settle(median(state, 3), profiles: profiles) }
@@ -401,7 +404,7 @@ struct AutoModel: DetectorModel {
             }
         }
         state.experts.settle(level, profiles: profiles)
-        state.deviations = InlineArray<64, Float>(repeating: 0)
+        state.deviations = InlineArray<64, Int8>(repeating: 0)
         state.errors = InlineArray<8, Float>(repeating: 0.8)
         state.calmness = 0.8
         state.repeats.adopt()
@@ -416,17 +419,17 @@ struct AutoModel: DetectorModel {
         state.leap = -state.leap
         state.leapLeft = Self.leapMemory
         state.experts.settle(value, profiles: profiles)
-        state.deviations = InlineArray<64, Float>(repeating: 0)
+        state.deviations = InlineArray<64, Int8>(repeating: 0)
         state.errors = InlineArray<8, Float>(repeating: 0.8)
         state.stretch = 0
         state.calm = 0
     }
 
-    /// The median of the last values, at most 16.
+    /// The median of the last values, at most 8.
     private func median(_ state: AutoState, _ values: Int) -> Double {
-        var sorted = InlineArray<16, Double>(repeating: .infinity)
+        var sorted = InlineArray<8, Double>(repeating: .infinity)
         for back in 0..<values {
-            let value = state.recent[(Int(state.position) + 63 - back) % 16]
+            let value = state.recent[(Int(state.position) + 63 - back) % 8]
             var place = back
             while place > 0, sorted[place - 1] > value {
                 sorted[place] = sorted[place - 1]

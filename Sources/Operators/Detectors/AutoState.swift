@@ -47,9 +47,9 @@ struct AutoState: DetectorState, BitwiseCopyable {
     /// Mean absolute error of the mixed forecast, over many and over few values.
     var error = 0.0
     var experts = AutoExperts()
-    /// The last values, and the last standardised deviations, in rings by `count`.
-    var recent = InlineArray<16, Double>(repeating: 0)
-    var deviations = InlineArray<64, Float>(repeating: 0)
+    /// The last values, and the last standardised deviations (in twentieths, up to 6), in rings by `position`.
+    var recent = InlineArray<8, Double>(repeating: 0)
+    var deviations = InlineArray<64, Int8>(repeating: 0)
     var errors = InlineArray<8, Float>(repeating: 0.8)
     var position: UInt32 = 0
     /// Mean size of the last surprises, with a memory of some 32: how calm it is.
@@ -89,8 +89,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
         }
         writer.write(error)
         experts.encode(to: &writer)
-        for place in 0..<16 { writer.write(recent[place]) }
-        for place in 0..<64 { writer.write(deviations[place]) }
+        for place in 0..<8 { writer.write(recent[place]) }
+        for place in 0..<64 { writer.write(UInt8(bitPattern: deviations[place])) }
         for place in 0..<8 { writer.write(errors[place]) }
         writer.write(calmness)
         writer.write(pace)
@@ -131,8 +131,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
         }
         error = try reader.readMagnitude("error")
         experts = try AutoExperts(from: &reader)
-        for place in 0..<16 { recent[place] = try reader.readFinite("value") }
-        for place in 0..<64 { deviations[place] = try reader.readFinite("deviation", limit: Float(6)) }
+        for place in 0..<8 { recent[place] = try reader.readFinite("value") }
+        for place in 0..<64 { deviations[place] = Int8(bitPattern: try reader.read(UInt8.self)) }
         for place in 0..<8 { errors[place] = try reader.readFinite("error", limit: Float(6)) }
         calmness = try reader.readFinite("surprise", limit: Float(6))
         pace = try reader.readFinite("pace", limit: Float(1e7))
