@@ -5,7 +5,7 @@ extension AutoModel {
     func reason(_ tick: DetectorTick, _ verdict: DetectorVerdict, _ state: AutoState) -> String {
         let value = ReasonText.number(tick.value)
         let side = state.isAbove ? "above" : "below"
-        if tick.value > verdict.upper || tick.value < verdict.lower {
+        if state.statistic < 6, tick.value > verdict.upper || tick.value < verdict.lower {
             let isAbove = tick.value > verdict.upper
             return "\(column) \(value) is \(isAbove ? "above" : "below") "
                 + "\(ReasonText.number(isAbove ? verdict.upper : verdict.lower)), "
@@ -19,7 +19,9 @@ extension AutoModel {
                 + "the usual \(usual)\(time(tick, state)) than chance allows"
         case 5:
             return
-                "\(column) \(value) has moved \(state.isAbove ? "more" : "less") in the last 8 windows than it ever did"
+                "\(column) \(value) has moved \(state.isAbove ? "more in the last 8" : "less in the last 32") windows than it ever did"
+        case 6:
+            return "\(column) \(value) has not moved for longer than it ever did"
         default:
             return "\(column) \(value) is too far \(side) the usual \(usual)\(time(tick, state)) to be chance"
         }

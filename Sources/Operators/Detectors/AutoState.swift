@@ -21,8 +21,9 @@ struct AutoState: DetectorState, BitwiseCopyable {
     var weekStart: UInt8 = 0
     /// What deviations are measured from: 0 the level, 1 the profile of the day, 2 of the week.
     var base: UInt8 = 0
-    /// Profiles that growth was taken out of, as bits.
-    var flattened: UInt8 = 0
+    /// The stretches of day and week of the last value.
+    var dayLast: UInt8 = 0
+    var weekLast: UInt8 = 0
     /// Windows since the last value.
     var gap: UInt32 = 0
     /// Flagged windows in a row, short breaks included.
@@ -47,8 +48,10 @@ struct AutoState: DetectorState, BitwiseCopyable {
     /// Mean absolute error of the mixed forecast, over many and over few values.
     var error = 0.0
     var experts = AutoExperts()
-    /// The last values, and the last standardised deviations (in twentieths, up to 6), in rings by `position`.
-    var recent = InlineArray<8, Double>(repeating: 0)
+    /// The last value; and in rings by `position` the last 16, relative to the origin, and the last standardised
+    /// deviations, in twentieths, up to 6.
+    var last = 0.0
+    var recent = InlineArray<16, Float>(repeating: 0)
     var deviations = InlineArray<64, Int8>(repeating: 0)
     var errors = InlineArray<8, Float>(repeating: 0.8)
     var position: UInt32 = 0
@@ -78,7 +81,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
         writer.write(dayStart)
         writer.write(weekStart)
         writer.write(base)
-        writer.write(flattened)
+        writer.write(dayLast)
+        writer.write(weekLast)
         writer.write(firstMs)
         writer.write(origin)
         writer.write(quantum)
@@ -89,7 +93,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
         }
         writer.write(error)
         experts.encode(to: &writer)
-        for place in 0..<8 { writer.write(recent[place]) }
+        writer.write(last)
+        for place in 0..<16 { writer.write(recent[place]) }
         for place in 0..<64 { writer.write(UInt8(bitPattern: deviations[place])) }
         for place in 0..<8 { writer.write(errors[place]) }
         writer.write(calmness)
@@ -120,7 +125,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
         dayStart = try reader.read()
         weekStart = try reader.read()
         base = try reader.read()
-        flattened = try reader.read()
+        dayLast = try reader.read()
+        weekLast = try reader.read()
         firstMs = try reader.read()
         origin = try reader.readFinite("origin")
         quantum = try reader.readMagnitude("step")
@@ -131,7 +137,8 @@ struct AutoState: DetectorState, BitwiseCopyable {
         }
         error = try reader.readMagnitude("error")
         experts = try AutoExperts(from: &reader)
-        for place in 0..<8 { recent[place] = try reader.readFinite("value") }
+        last = try reader.readFinite("value")
+        for place in 0..<16 { recent[place] = try reader.readFinite("value", limit: Float(3e38)) }
         for place in 0..<64 { deviations[place] = Int8(bitPattern: try reader.read(UInt8.self)) }
         for place in 0..<8 { errors[place] = try reader.readFinite("error", limit: Float(6)) }
         calmness = try reader.readFinite("surprise", limit: Float(6))

@@ -112,7 +112,7 @@ struct SeasonalModel: DetectorModel {
         let place = TimeProfile.place(timeMs, periodMs: periodMs, stretches: count)
         let relative = value - state.origin
         // A profile may be a curve or have steps: whichever of the two readings is nearer is what is usual.
-        let curve = TimeProfile.value(state.profile.span.extracting(0..<count), place)
+        let curve = TimeProfile.value(state.profile.span.extracting(0..<count), place, seam: -1)
         let step = Double(state.profile[place.index])
         let rest = relative - state.level
         let usual = abs(rest - curve) <= abs(rest - step) ? curve : step
@@ -137,7 +137,7 @@ struct SeasonalModel: DetectorModel {
         var means = state.profile.mutableSpan
         TimeProfile.learn(
             left, &means, place, periodMs: periodMs, slideMs: slideMs, elapsedMs: elapsedMs,
-            widest: widest, stretches: count)
+            seam: -1, level: 0, widest: widest, stretches: count)
         return verdict
     }
 

@@ -43,7 +43,7 @@ enum TimeProfile {
     @inline(__always)
     static func learn(
         _ value: Double, _ profile: inout MutableSpan<Float>, _ place: (index: Int, part: Double), periodMs: Int64,
-        slideMs: Int64, elapsedMs: Int64, level: Double, widest: Double, stretches: Int
+        slideMs: Int64, elapsedMs: Int64, seam: Int, level: Double, widest: Double, stretches: Int
     ) {
         let known = Double(profile[place.index])
         guard known.isFinite else {
@@ -53,7 +53,7 @@ enum TimeProfile {
         let stretchMs = Double(periodMs / Int64(stretches))
         let windows = max(1, stretchMs / Double(slideMs))
         // A round that ends in the stretch it began in goes on there as a second one.
-        if elapsedMs < periodMs - periodMs / Int64(stretches) {
+        if elapsedMs < periodMs, place.index != seam || elapsedMs < periodMs / 2 {
             let here = max(1, (place.part * windows).rounded(.down) + 1)
             profile[place.index] = clamp(known + (value - known) / here)
         } else {
@@ -63,14 +63,13 @@ enum TimeProfile {
         }
     }
 
-    /// Takes a steady growth of `growth` a round out of a profile that was learnt in one round from the stretch `seam` on:
-    /// else the profile would fall back by it wherever a round begins.
-    static func flatten(_ profile: inout MutableSpan<Float>, growth: Double, seam: Int) {
+    /// How far a profile falls from the end of a round, before the stretch `seam`, to the beginning of the next: what a
+    /// series that grows leaves there. NaN where it is not known.
+    static func fall(_ profile: Span<Float>, seam: Int) -> Double {
         let count = profile.count
-        for place in 0..<count {
-            let passed = Double((place + count - seam) % count) / Double(count)
-            profile[place] = clamp(Double(profile[place]) - growth * passed)
-        }
+        func at(_ place: Int) -> Double { Double(profile[(seam + place + count) % count]) }
+        // Both sides are drawn out to the moment between them.
+        return at(-1) + (at(-1) - at(-2)) / 2 - (at(0) - (at(1) - at(0)) / 2)
     }
 
     /// What people call the stretch a time lies in: `09:00`, `Mondays 09:00`.

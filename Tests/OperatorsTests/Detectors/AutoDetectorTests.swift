@@ -36,12 +36,12 @@ import Testing
         #expect(flags(series, [("warmup", "15")]).first == 20)
     }
 
-    @Test(arguments: seeds) func `a shift is flagged at once and adopted after an hour`(_ seed: UInt64) {
+    @Test(arguments: seeds) func `a shift is flagged at once and adopted after half an hour`(_ seed: UInt64) {
         let series = noise(600, seed).enumerated().map { $0.offset < 200 ? $0.element : $0.element + 15 }
         let found = flags(series)
         #expect(found.first == 200)
-        #expect(found.count > 50)
-        #expect((found.last ?? 0) < 275, "\(found.suffix(5))")
+        #expect(found.count > 20)
+        #expect((found.last ?? 0) < 240, "\(found.suffix(5))")
     }
 
     @Test(arguments: seeds) func `an excursion is flagged to its end and does not move what is usual`(_ seed: UInt64) {
@@ -49,6 +49,53 @@ import Testing
             (200..<230).contains(index) ? value + 12 : value
         }
         #expect(flags(series) == Array(200..<230))
+    }
+
+    @Test(arguments: seeds) func `the way back from an adopted level is no news`(_ seed: UInt64) {
+        let series = noise(700, seed).enumerated().map { index, value in
+            (300..<400).contains(index) ? value + 15 : value
+        }
+        let found = flags(series)
+        #expect(found.first == 300)
+        #expect(found.allSatisfy { $0 < 340 }, "\(found)")
+    }
+
+    @Test(arguments: seeds) func `a value that stands still is flagged`(_ seed: UInt64) {
+        var series = noise(600, seed)
+        for index in 400..<440 { series[index] = series[399] }
+        let found = flags(series)
+        #expect((401..<406).contains(found.first ?? 0), "\(found.prefix(3))")
+        #expect(found.allSatisfy { $0 < 445 }, "\(found)")
+    }
+
+    @Test(arguments: seeds) func `a series that calms down is flagged`(_ seed: UInt64) {
+        let series = noise(900, seed).enumerated().map { index, value in
+            (600..<700).contains(index) ? 50 + (value - 50) * 0.02 : value
+        }
+        let found = flags(series)
+        #expect((600..<690).contains(found.first ?? 0), "\(found.prefix(3))")
+    }
+
+    @Test(arguments: seeds) func `a job every 25 windows is usual, and missed`(_ seed: UInt64) {
+        let series = noise(1000, seed).enumerated().map { index, value in
+            index % 25 < 3 && !(900..<910).contains(index) ? value + 120 : value
+        }
+        let found = flags(series).filter { $0 > 300 }
+        #expect(found.first == 900, "\(found)")
+        #expect(found.allSatisfy { (900..<930).contains($0) }, "\(found)")
+    }
+
+    @Test(arguments: seeds) func `steady growth over days is usual`(_ seed: UInt64) {
+        let series = noise(2500, seed).enumerated().map { $0.element + Double($0.offset) * 0.2 }
+        var run = DetectorRun(AutoDetector(), slideMs: 300_000)
+        #expect(run.flags(series).isEmpty)
+    }
+
+    @Test(arguments: seeds) func `values that come more seldom than windows are judged all the same`(_ seed: UInt64) {
+        var values = noise(300, seed)
+        values[250] += 12
+        let series = values.flatMap { [$0] + [Double?](repeating: nil, count: 11) }
+        #expect(flags(series) == [3000])
     }
 
     @Test(arguments: seeds) func `missing windows upset nothing`(_ seed: UInt64) {

@@ -148,7 +148,7 @@ import Testing
         #expect(sizes["auto", default: .max] <= 2048)
         #expect(
             sizes == [
-                "threshold": 1, "absent": 16, "forecast": 456, "peers": 44, "auto": 1984, "rate_of_change": 24,
+                "threshold": 1, "absent": 16, "forecast": 456, "peers": 44, "auto": 2000, "rate_of_change": 24,
                 "ewma": 24, "robust": 792, "seasonal": 432, "cusum": 48, "page_hinkley": 48, "spot": 88, "dspot": 88,
                 "flatline": 16, "new_series": 1,
             ])
