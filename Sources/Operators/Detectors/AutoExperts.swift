@@ -3,7 +3,7 @@ import Platform
 /// Forecasts of the next value by several simple models, mixed by how well each did lately.
 ///
 /// No model of a handful fits all metrics: the last value fits random walks, an average fits noise, Holt's trend what
-/// fills up, an autoregression of three lags what swings, the profiles of day and week what people cause. Each
+/// fills up, an autoregression of three lags what swings, the profiles of day and week what people cause, a cycle what programs cause. Each
 /// forecast's weight falls with the sixth power of its recent error, so the best of them leads and a change of
 /// character is followed.
 struct AutoExperts: BitwiseCopyable, Sendable {
@@ -43,6 +43,11 @@ struct AutoExperts: BitwiseCopyable, Sendable {
         inverse[0] = 1
         inverse[3] = 1
         inverse[5] = 1
+    }
+
+    /// Whether a cycle has just been found that says far more than the others do.
+    var hasFoundCycle: Bool {
+        cycle.age == 32 && errors[7] < 0.6 * min(min(errors[0], errors[1]), min(errors[2], errors[3]))
     }
 
     /// After missing values nothing is in its place in a cycle.
@@ -94,24 +99,23 @@ struct AutoExperts: BitwiseCopyable, Sendable {
         place < 5 || (place == 7 ? cycle.age >= 16 : seen[place - 5] >= 48) && forecast.said[place].isFinite
     }
 
-    /// Learns a value. `judged` is the same value, cut to where it was expected at most: errors are learnt by it.
+    /// Learns a value; of one that is not trusted no errors.
     mutating func learn(
-        _ value: Double, _ forecast: Forecast, judged: Double, level: Double, scale: Double, count: UInt32,
-        isTrusted: Bool
+        _ value: Double, _ forecast: Forecast, level: Double, scale: Double, count: UInt32, isTrusted: Bool
     ) {
         let said = forecast.said
         if isTrusted {
             let rate = max(1 / Double(count + 1), 0.01)
-            for place in 0..<5 { errors[place] += (abs(judged - said[place]) - errors[place]) * rate }
+            for place in 0..<5 { errors[place] += (missed(value, said[place], place, scale) - errors[place]) * rate }
             for place in 0..<2 where said[5 + place].isFinite {
                 seen[place] = min(seen[place] + 1, 1_000_000)
                 let rate = max(1 / Double(seen[place]), 0.01)
-                errors[5 + place] += (abs(judged - said[5 + place]) - errors[5 + place]) * rate
+                errors[5 + place] += (missed(value, said[5 + place], 5 + place, scale) - errors[5 + place]) * rate
             }
         }
         if isTrusted, said[7].isFinite {
             let rate = max(1 / (Double(cycle.age) + 1), 0.01)
-            errors[7] += (abs(judged - said[7]) - errors[7]) * rate
+            errors[7] += (missed(value, said[7], 7, scale) - errors[7]) * rate
         }
         let standard = min(max((value - level) / scale, -6), 6)
         let due = cycle.forecast
@@ -130,6 +134,11 @@ struct AutoExperts: BitwiseCopyable, Sendable {
         holtTrend += 0.1 * (holtLevel - before - holtTrend)
         average += 0.25 * (value - average)
         last = value
+    }
+
+    /// By how much a forecast missed, cut so that one value alone does not change the mix.
+    private func missed(_ value: Double, _ said: Double, _ place: Int, _ scale: Double) -> Double {
+        min(abs(value - said), max(10 * errors[place], scale))
     }
 
     /// Recursive least squares with forgetting (Plackett 1950).

@@ -46,7 +46,7 @@ extension AutoModel {
         let followed =
             isFrozen && state.stretch < 3 ? min(max(value, predicted - widest), predicted + widest) : value
         state.experts.learn(
-            followed, forecast, judged: min(max(value, predicted - widest), predicted + widest), level: state.levels[0],
+            followed, forecast, level: state.levels[0],
             scale: Self.scale(state, 0), count: state.count, isTrusted: !isFrozen)
         if isFrozen {
             if state.stretch == 3 { state.experts.settle(median(state, 3), profiles: profiles) }

@@ -126,6 +126,11 @@ struct AutoModel: DetectorModel {
         learn(
             value, timeMs, &state, finding, verdict, profiles: profiles, dayPlace: dayPlace, weekPlace: weekPlace,
             elapsedMs: elapsedMs, forecast: forecast, errorScale: errorScale)
+        if state.experts.hasFoundCycle {
+            // Surprises are smaller from now on: what they were says little.
+            state.upper[0].weight = min(state.upper[0].weight, 8)
+            state.lower[0].weight = min(state.lower[0].weight, 8)
+        }
         state.gap = 0
         state.statistic = UInt8(truncatingIfNeeded: finding.statistic)
         state.isAbove = finding.isAbove
