@@ -21,10 +21,12 @@ public final class KafkaProducer {
     private var topics: [String: OpaquePointer] = [:]
     private var isClosed = false
 
-    /// Records handed over and neither delivered nor failed yet.
-    public private(set) var inFlight = 0
+    /// Records handed over and neither delivered nor failed yet (and reports not looked at yet).
+    public var inFlight: Int { isClosed ? 0 : Int(rd_kafka_outq_len(client.handle)) }
     /// Records the brokers have acknowledged.
-    public private(set) var delivered = 0
+    public var delivered: Int { max(0, sent - failed - inFlight) }
+    /// Records handed over.
+    private var sent = 0
     /// Records that were given up on.
     public private(set) var failed = 0
     /// The first failure since `flush` reported one.
@@ -39,6 +41,8 @@ public final class KafkaProducer {
         clock: any Clock = SystemClock(), log: @escaping @Sendable (KafkaLogLine) -> Void
     ) throws(SourceError) {
         var configuration = try KafkaConfiguration(.producer, connection)
+        // A report for each record would cost as much as the record: those that went well are only counted.
+        configuration.set("delivery.report.only.error", "true")
         if let transactionalID {
             configuration.set("transactional.id", transactionalID)
             configuration.set("transaction.timeout.ms", "\(transactionTimeoutMs)")
@@ -115,7 +119,7 @@ public final class KafkaProducer {
             let code = produce(handle, key, value, partition ?? -1)
             switch code {
             case RD_KAFKA_RESP_ERR_NO_ERROR:
-                inFlight += 1
+                sent += 1
                 return
             case RD_KAFKA_RESP_ERR__QUEUE_FULL:
                 guard clock.monotonicNs() < deadlineNs else {
@@ -123,7 +127,9 @@ public final class KafkaProducer {
                         "topic \(topic): \(inFlight) records wait for brokers that do not take them (\(timeoutMs) ms);"
                             + " check `brokers` and the network", isRetriable: true)
                 }
-                serve(timeoutMs: 50)
+                // Room is nothing that librdkafka tells of.
+                rd_kafka_flush(client.handle, 10)
+                serve()
             case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
                 throw SinkError(
                     "topic \(topic): a record of \(value?.count ?? 0) bytes is too large for the producer; raise"
@@ -174,12 +180,8 @@ public final class KafkaProducer {
     }
 
     private func takeReport(_ message: UnsafePointer<rd_kafka_message_t>) {
-        inFlight -= 1
         let code = message.pointee.err
-        guard code != RD_KAFKA_RESP_ERR_NO_ERROR else {
-            delivered += 1
-            return
-        }
+        guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
         failed += 1
         let topic = message.pointee.rkt.flatMap { rd_kafka_topic_name($0) }.map { String(cString: $0) } ?? "?"
         var first = failure ?? KafkaDeliveryFailures.First(code: code, topic: topic)
@@ -202,9 +204,6 @@ public final class KafkaProducer {
     public func flush(timeoutMs: Int) throws(SinkError) {
         let deadlineNs = clock.monotonicNs() + Int64(timeoutMs) * 1_000_000
         serve()
-        // Nothing more comes that the records still here should wait for (`linger.ms`). With delivery reports as events this
-        // call only tells librdkafka's threads to send, and waits out its time.
-        if inFlight > 0 { rd_kafka_flush(client.handle, 1) }
         while inFlight > 0, failure == nil, clientFailure == nil, client.transactionFailure == nil {
             let leftMs = (deadlineNs - clock.monotonicNs()) / 1_000_000
             guard leftMs > 0 else {
@@ -212,7 +211,9 @@ public final class KafkaProducer {
                     "\(inFlight) records are not acknowledged by \(client.brokers) after \(timeoutMs) ms; check"
                         + " `brokers` and the network", isRetriable: true)
             }
-            serve(timeoutMs: Int(min(leftMs, 100)))
+            // Sends without `linger.ms`, and returns as soon as every record is acknowledged. A failure is seen by `serve` alone.
+            rd_kafka_flush(client.handle, Int32(min(leftMs, 20)))
+            serve()
         }
         awaitReason()
         if let failure {
