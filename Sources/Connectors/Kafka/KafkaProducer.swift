@@ -21,8 +21,8 @@ public final class KafkaProducer {
     private var topics: [String: OpaquePointer] = [:]
     private var isClosed = false
 
-    /// Records handed over and neither delivered nor failed yet (and reports not looked at yet).
-    public var inFlight: Int { isClosed ? 0 : Int(rd_kafka_outq_len(client.handle)) }
+    /// Records handed over and neither delivered nor failed yet, and what else waits to be served beside them.
+    public var inFlight: Int { isClosed || sent == failed ? 0 : Int(rd_kafka_outq_len(client.handle)) }
     /// Records the brokers have acknowledged.
     public var delivered: Int { max(0, sent - failed - inFlight) }
     /// Records handed over.
