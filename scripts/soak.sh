@@ -7,6 +7,7 @@
 #                          (SEED=N repeats; scripts/verify/crash has more flags)
 #   detector-model [200]   random jobs over every detector: flags equal live, replayed, restarted, with state lost
 #   broker-model [1000]    random histories of producers, transactions, offsets and crashes against a model
+#   replay [10000000]      so many samples: progress, interruption, memory
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:/opt/swift/usr/bin"
@@ -34,6 +35,11 @@ exactly-once)
     .venv/bin/python scripts/verify/crash .build/debug/stream-job --kills "${count:-200}" ${SEED:+--seed "$SEED"}
     ;;
 detector-model) DETECTOR_MODEL_JOBS=${count:-200} tests DetectorModelTests ;;
+replay)
+    scripts/install-deps.sh --tests
+    swift build -c release --product stream-job < /dev/null 2>&1 | tail -n 1
+    .venv/bin/python scripts/verify/replay.py .build/release/stream-job "${count:-10000000}"
+    ;;
 broker-model) BROKER_MODEL_RUNS=${count:-1000} tests ModelTests ;;
 *) fail "no part $part" ;;
 esac
