@@ -65,18 +65,20 @@ public struct CentralMoments: AggregateState {
         moveMean(by: step, count: newCount)
     }
 
+    // Inlined, so that the division of one group overlaps with those of the next.
+    @inline(__always)
     public mutating func merge(_ later: Self) {
-        guard later.count > 0 else { return }
-        guard count > 0 else {
+        let theirCount = later.count
+        guard theirCount > 0 else { return }
+        let myCount = count
+        guard myCount > 0 else {
             self = later
             return
         }
-        let mine = Double(count)
-        let theirs = Double(later.count)
-        let both = mine + theirs
+        let share = Double(theirCount) / Double(myCount &+ theirCount)
         let apart = (later.mean - mean) + (later.meanRest - meanRest)
-        squares += later.squares + apart * apart * (mine / both * theirs)
-        moveMean(by: apart * (theirs / both), count: count + later.count)
+        squares += later.squares + apart * apart * (Double(myCount) * share)
+        moveMean(by: apart * share, count: myCount &+ theirCount)
     }
 
     public func encode(to writer: inout ByteWriter) {

@@ -48,7 +48,7 @@ final class PaneRun {
 /// beginning of one: ends are merged once for all windows that begin within the stretch, backwards from its last pane;
 /// the beginning grows by a pane a window; whole stretches together change once a stretch. That is about four merges a
 /// window instead of one for each pane (M. van Herk, 1992, and J. Gil and M. Werman, 1993, do it with stretches as long as the
-/// window; shorter ones need less memory: about 2·√panes copies beside the panes).
+/// window; shorter ones, for windows of many panes, need less memory: about 2·√panes copies beside the panes).
 ///
 /// How a window's panes are put in brackets depends on its number alone, so its bits do not depend on which windows came
 /// before, on batches or on restarts. A pane that changes (a sample late for some of its windows) throws away what it is
@@ -69,7 +69,7 @@ final class PaneMerger {
     /// For windows of `panesPerWindow` panes.
     init(panesPerWindow: Int64) {
         length =
-            panesPerWindow <= 8
+            panesPerWindow <= 32
             ? max(1, panesPerWindow) : Int64((2 * Double(panesPerWindow).squareRoot()).rounded())
     }
 
