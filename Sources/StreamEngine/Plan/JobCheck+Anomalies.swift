@@ -121,14 +121,28 @@ extension JobCheck {
 
     /// A counter only ever rises: a detector on its last value learns that, and flags the restart.
     private mutating func checkFedCounter(_ anomaly: AnomalyDefinition, of query: QueryDefinition, path: String) {
-        guard let column = anomaly.column, let aggregate = query.aggregates.first(where: { $0.name == column }),
-            ["first", "last"].contains(aggregate.call.function.name), aggregate.call.inner == nil,
-            aggregate.call.argument?.columns.contains(where: { $0.name == "value" && !$0.isLabel }) ?? false,
+        guard let column = anomaly.column, Self.showsLastValue(column, of: query),
             let counter = Self.metricNames(query).first(where: { Self.isCounter($0) })
         else { return }
         warn(
             "\(counter) looks like a counter, which only ever rises: a detector on `\(column)` sees no change of pace",
             at: "\(path).column", label: "such as avg(rate(value))")
+    }
+
+    /// Whether a column holds what the samples last said: an aggregate that picks one, or what is computed of one such
+    /// column alone.
+    private static func showsLastValue(_ column: String, of query: QueryDefinition) -> Bool {
+        if let place = query.derive.lastIndex(where: { $0.name == column }) {
+            let read = Set(query.derive[place].expression.columns.map(\.name.description))
+            guard let only = read.first, read.count == 1, only != column else { return false }
+            var before = query
+            before.derive.removeSubrange(place...)
+            return showsLastValue(only, of: before)
+        }
+        guard let call = query.aggregates.first(where: { $0.name == column })?.call else { return false }
+        if let inner = call.inner { return inner.function.name == "last_over_time" }
+        return ["first", "last"].contains(call.function.name)
+            && call.argument?.columns.contains { $0.name == "value" && !$0.isLabel } ?? false
     }
 
     /// Whether the columns detectors look at hold numbers.

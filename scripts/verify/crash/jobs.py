@@ -5,15 +5,18 @@ import signal
 import subprocess
 import time
 
-from workload import DELAY_MS, TOPIC
+from workload import DELAY_MS, EVENTS_TOPIC, TOPIC
 
 GROUP = "crash"
 STEPS = ["planned", "sink-prepared", "state-written", "transaction-begun", "outputs-sent", "offsets-sent", "decided",
          "sink-published", "published", "cleaned", "snapshot-written", "state-loaded"]
 
 # Kafka output topics and their partitions; `updates` is compared by the last row of each window and key.
-TOPICS = {"tumbling": 2, "sliding": 2, "updates": 2, "late-tumbling": 1}
-FILES = ["out/tumbling", "out/sliding", "out/late-sliding"]
+TOPICS = {"tumbling": 2, "sliding": 2, "updates": 2, "late-tumbling": 1, "alerts": 2, "impacts": 1}
+FILES = ["out/tumbling", "out/sliding", "out/late-sliding", "out/low", "out/odd", "out/scores", "out/impacts"]
+
+# Verdicts never go without their events: what comes out depends on the input alone.
+EVENTS = {"from": "changes", "maxWait": "1h"}
 
 
 class Shape:
@@ -26,7 +29,7 @@ class Shape:
         self.files = list(FILES)
         if not local:
             self.topics["zones"] = 1
-            self.files.append("out/zones")
+            self.files += ["out/zones", "out/drift"]
         if dead_letters_to_kafka:
             self.topics["dead-letters"] = 1
         else:
@@ -45,12 +48,16 @@ class Shape:
              "aggregates": {"n": "count()", "s": "sum(value)", "lo": "min(value)", "hi": "max(value)",
                             "sd": "stddev(value)", "f": "first(value)"},
              "sinks": [{"kafka": {"topic": "tumbling"}}, {"jsonl": {"path": "out/tumbling"}}],
-             "late": {"kafka": {"topic": "late-tumbling"}}},
+             "late": {"kafka": {"topic": "late-tumbling"}}, "anomalies": self._anomalies(),
+             "impacts": [{"name": "events", "column": "s", **EVENTS, "match": keys, "before": "40s", "after": "40s",
+                          "sinks": [{"kafka": {"topic": "impacts"}}, {"jsonl": {"path": "out/impacts"}}]}]},
             {"name": "sliding", "select": "requests_total", "window": {"size": "30s", "slide": "10s"}, "groupBy": keys,
              "aggregates": {"r": "sum(rate(value))", "i": "max(increase(value))", "q": "quantile(0.9, value)"},
              "allowedLateness": "3s",
              "sinks": [{"jsonl": {"path": "out/sliding", "targetFileSize": "32KiB"}}, {"kafka": {"topic": "sliding"}}],
-             "late": {"jsonl": {"path": "out/late-sliding"}}},
+             "late": {"jsonl": {"path": "out/late-sliding"}},
+             "anomalies": [{"name": "scores", "column": "r", "detector": {"type": "ewma", "sigmas": 2, "warmup": 3},
+                            "emit": "all", "sinks": [{"jsonl": {"path": "out/scores"}}]}]},
             {"name": "updates", "select": "temperature", "window": {"size": "20s"}, "groupBy": keys,
              "aggregates": {"n": "count()", "s": "sum(value)"}, "outputMode": "update",
              "sinks": [{"kafka": {"topic": "updates"}}]},
@@ -59,13 +66,20 @@ class Shape:
             queries.append(
                 {"name": "zones", "window": {"size": "15s"}, "groupBy": ["zone"],
                  "aggregates": {"n": "count()", "a": "avg(value)", "l": "last(value)"},
-                 "sinks": [{"kafka": {"topic": "zones"}}, {"jsonl": {"path": "out/zones"}}]})
+                 "sinks": [{"kafka": {"topic": "zones"}}, {"jsonl": {"path": "out/zones"}}],
+                 "anomalies": [{"name": "drift", "column": "a", "groupInto": ["zone"],
+                                "detector": {"type": "cusum", "limit": 2, "warmup": 3},
+                                "sinks": [{"kafka": {"topic": "alerts"}}, {"jsonl": {"path": "out/drift"}}]}]})
+        for query in queries:
+            query["from"] = "metrics"
         job = {
             "name": GROUP, "kafka": {"brokers": address, "options": kafka_options},
             "sources": {"metrics": {"kafka": {"topics": [TOPIC]}, "format": "prometheus",
                                     "partitionedBy": keys if self.local else [],
                                     "watermark": {"delay": f"{DELAY_MS}ms", "idleTimeout": "off",
-                                                  "maxFutureSkew": "off"}}},
+                                                  "maxFutureSkew": "off"}},
+                        "changes": {"kafka": {"topics": [EVENTS_TOPIC]}, "format": "event-json", "broadcast": True,
+                                    "watermark": {"delay": "10s", "idleTimeout": "off", "maxFutureSkew": "off"}}},
             "queries": queries, "trigger": {"interval": "50ms"},
             "checkpoint": {"location": "checkpoint", "compression": self.compression, "retainEpochs": 5,
                            "snapshotRatio": 1},
@@ -73,6 +87,22 @@ class Shape:
         if self.dead_letters_to_kafka:
             job["deadLetter"] = {"kafka": {"topic": "dead-letters"}}
         return job
+
+    @staticmethod
+    def _anomalies():
+        return [
+            {"name": "low", "column": "lo", "detector": {"type": "threshold", "below": 20}, "keepFiringFor": "20s",
+             "cooldown": "10s",
+             "context": [{**EVENTS, "where": 'type == "ClusterUpgrade"', "match": ["instance"], "after": "20s",
+                          "action": "suppress"},
+                         {**EVENTS, "where": 'type == "NodeMemoryPressure"', "match": ["instance"], "before": "10s",
+                          "after": "30s", "action": "raise"}],
+             "sinks": [{"kafka": {"topic": "alerts"}}, {"jsonl": {"path": "out/low"}}]},
+            {"name": "odd", "column": "s", "detector": {"type": "auto", "score": 0.5, "warmup": 4}, "emit": "flags",
+             "sinks": [{"kafka": {"topic": "alerts"}}, {"jsonl": {"path": "out/odd"}}]},
+            {"name": "gone", "column": "n", "detector": {"type": "absent", "after": 1}, "for": "10s",
+             "sinks": [{"kafka": {"topic": "alerts"}}]},
+        ]
 
 
 class Process:

@@ -23,7 +23,9 @@ def key_of(line):
     row = json.loads(line)
     if "offset" in row:
         return ("partition", row["partition"])
-    return tuple(row.get(column) for column in KEY_COLUMNS)
+    # What a detector or an impact found has its key below `labels`.
+    found = row.get("detector") or row.get("impact")
+    return (found, *(row.get("labels", row).get(column) or "" for column in KEY_COLUMNS))
 
 
 class Output:

@@ -1,9 +1,10 @@
 """The input of a crash test and what must come out of it, worked out record by record as SEMANTICS has it."""
+import json
 import math
 import random
 from collections import defaultdict
 
-TOPIC = "metrics"
+TOPIC, EVENTS_TOPIC = "metrics", "changes"
 START_MS = 1767225600000
 DELAY_MS = 5_000
 TUMBLING_MS = 10_000
@@ -22,7 +23,23 @@ class Workload:
         for p, part in enumerate(self.messages):
             part.append((f'temperature{{instance="end-{p}",zone="end"}} 0 {end}\n',
                          [("temperature", f"end-{p}", "end", 0.0, end)]))
+        self.events = self._events(random.Random(f"{seed}/events"), partitions, end)
         self.samples = [[sample for _, samples in messages for sample in samples] for messages in self.messages]
+
+    @staticmethod
+    def _events(chance, partitions, end):
+        """Events out of order, some late; the last one lets every verdict go."""
+        def event(at, type_, instance):
+            return json.dumps({"timestamp": at, "type": type_, "reason": "r", "severity": "info", "object": "o",
+                               "labels": {"instance": instance}})
+
+        clock, events = START_MS, []
+        for _ in range(80):
+            clock += chance.randrange(14_000)
+            kind = chance.choice(["ClusterUpgrade", "NodeMemoryPressure", "ClusterScaling"])
+            host = f"host-{chance.randrange(partitions)}-{chance.randrange(6)}"
+            events.append(event(clock - chance.randrange(12_000), kind, host))
+        return events + [event(end + 86_400_000, "End", "")]
 
     def _partition(self, chance, p, count):
         """[(text, [(name, instance, zone, value, timestampMs)])], without what ends it."""

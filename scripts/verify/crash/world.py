@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster import Cluster
 from jobs import GROUP, Process
 from outputs import Output, ledger_problems, tumbling_problems
-from workload import START_MS, TOPIC
+from workload import EVENTS_TOPIC, START_MS, TOPIC
 
 
 class Feeder(threading.Thread):
@@ -78,7 +78,11 @@ class World:
         self.cluster = Cluster(program, self.directory,
                                ["group.min.session.timeout.ms=200", *config], seed=self.chance.randrange(1 << 30))
         self.cluster.start()
-        self.cluster.create({TOPIC: workload.partitions, **shape.topics})
+        self.cluster.create({TOPIC: workload.partitions, EVENTS_TOPIC: 1, **shape.topics})
+        producer = self.cluster.producer()
+        for event in workload.events:
+            producer.produce(EVENTS_TOPIC, event.encode(), partition=0)
+        assert producer.flush(30) == 0, "the events cannot be written"
         self.feeder = Feeder(self.cluster, workload)
         self.feeder.start()
         self.starts, self.kills, self.reached = 0, 0, []
@@ -177,6 +181,7 @@ class Expected:
             problems = world.finish()
             if not problems:
                 problems = self._compare_replay(world)
+            problems += [f"{place}: nothing came out" for place, count in world.output.counts.items() if not count]
             assert not problems, "the undisturbed run is wrong:\n  " + "\n  ".join(problems)
             self.summary, self.output, self.problems = world.summary, world.output, problems
         finally:
@@ -188,9 +193,11 @@ class Expected:
         inputs.mkdir()
         for number, messages in enumerate(world.workload.messages):
             (inputs / f"part-{number}.prom").write_text("".join(text for text, _ in messages))
+        events = world.directory / "events.jsonl"
+        events.write_text("".join(event + "\n" for event in world.workload.events))
         replayed = world.directory / "replayed"
         run = subprocess.run([world.program, "replay", world.directory / "job-dynamic.yaml", "--input",
-                              f"metrics={inputs}", "--output", replayed, "--keep-open"],
+                              f"metrics={inputs}", "--input", f"changes={events}", "--output", replayed, "--keep-open"],
                              capture_output=True, text=True)
         assert run.returncode == 0, run.stderr
         found = []
