@@ -92,6 +92,32 @@ import Testing
         #expect(refusal.contains("checkpoints/cpu") && refusal.contains(said) && refusal.contains("--new-checkpoint"))
     }
 
+    /// A bound that is moved must not cost the windows' state: detectors learn anew, impacts begin anew.
+    @Test func detectorsAndImpactsMayChange() throws {
+        let before = [
+            "queries.cpu.anomalies=[{name: a, column: busy, detector: {type: threshold, above: 1}, groupInto: [mode]}]",
+            "sources.changes={kafka: {topics: [changes]}, format: event-json, broadcast: true}",
+            "queries.cpu.impacts=[{name: i, column: busy, from: changes}]",
+        ]
+        func change(_ overrides: String...) throws -> JobDifference {
+            JobDifference(
+                checkpoint: try identity(Self.base, before), present: try identity(Self.base, before + overrides))
+        }
+        for (override, words) in [
+            ("queries.cpu.anomalies.a.detector.above=2", "detector's options"),
+            ("queries.cpu.anomalies.a.detector={type: auto}", "detector threshold → auto"),
+            ("queries.cpu.anomalies.a.column=n", "column busy → n"),
+            ("queries.cpu.impacts.i.before=20m", "events"), ("queries.cpu.impacts.i.column=n", "column busy → n"),
+            ("queries.cpu.impacts=[]", "impact i: removed"),
+        ] {
+            let difference = try change(override)
+            #expect(difference.incompatible.isEmpty, "\(override): \(difference.items)")
+            #expect(difference.items.contains { $0.description.contains(words) }, "\(override): \(difference.items)")
+        }
+        #expect(try !change("queries.cpu.anomalies.a.groupInto=[]").incompatible.isEmpty)
+        #expect(try !change("queries.cpu.having=n > 2").incompatible.isEmpty)
+    }
+
     @Test func queriesComeAndGo() throws {
         let other =
             Self.base + """
