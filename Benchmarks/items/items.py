@@ -96,6 +96,7 @@ class Bench:
         self.raw[f"{item} replay"] = runs
         self.raw[f"{item} loop"] = loops
         loop_rate = loops[0]["lines"] / min(loop["seconds"] for loop in loops) / 1e6
+        self.add(item, "C loop: newlines and strtod only, M lines/s", "", f"{loop_rate:.1f}")
         rate = 1e3 / self.benchmark("files")[("files", f"few-{form}")]["nsPerSample"]
         self.add(item, "data plane of one partition (decode, series, windows) over the same bytes in memory, 500 series; "
                  "M samples/s a core", f"{asked_few}", f"{rate:.2f}", f"{loop_rate / rate:.2f}x the loop's time",
