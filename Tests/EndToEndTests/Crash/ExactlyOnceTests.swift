@@ -89,6 +89,8 @@ import Testing
             let expected = try Self.expected(Self.local)
             let world = try CrashWorld(Self.local, Self.workload)
             let frozen = try world.start("a", environment: ["STREAM_JOB_FREEZE=\(step.rawValue):3"])
+            // A member that is slow to start would take all in one epoch.
+            try world.waitUntilReading(frozen)
             let reached = try world.feed(60, forMs: 30_000) { try world.isStopped(frozen) }
             try require(reached, "never at \(step.rawValue)\n\(world.words)")
             let other = try world.start("b")
