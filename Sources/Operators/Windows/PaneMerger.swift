@@ -68,9 +68,7 @@ final class PaneMerger {
 
     /// For windows of `panesPerWindow` panes.
     init(panesPerWindow: Int64) {
-        length =
-            panesPerWindow <= 32
-            ? max(1, panesPerWindow) : Int64((2 * Double(panesPerWindow).squareRoot()).rounded())
+        length = WindowSpec.panesPerStretch(ofWindowsOf: panesPerWindow)
     }
 
     /// A pane has other contents now.

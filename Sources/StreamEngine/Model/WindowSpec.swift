@@ -89,4 +89,11 @@ public struct WindowSpec: Sendable, Hashable {
     public func newestClosed(watermarkMs: Int64, latenessMs: Int64) -> Int64 {
         EventTime.floorDivide(watermarkMs - latenessMs - sizeMs - offsetMs, slideMs)
     }
+
+    /// How many panes are merged ahead for windows of so many: as many as the window for small ones, at three merges a
+    /// window; fewer for large ones, at four, so that what is merged stays small beside the panes themselves.
+    public static func panesPerStretch(ofWindowsOf panesPerWindow: Int64) -> Int64 {
+        panesPerWindow <= 32
+            ? max(1, panesPerWindow) : Int64((2 * Double(panesPerWindow).squareRoot()).rounded())
+    }
 }

@@ -122,8 +122,11 @@ public struct JobExplanation {
         let wait = plan.delayMs + plan.latenessMs
         text += "; a window is final \(DurationText.spaced(wait)) after its end"
         if plan.latenessMs > 0 { text += " (delay + \(DurationText.spaced(plan.latenessMs)) allowed lateness)" }
-        let open = QueryCost(plan).openPanes
-        return text + "; up to \(open) \(open == 1 ? "pane" : "panes") open"
+        let cost = QueryCost(plan)
+        text += "; up to \(cost.openPanes) \(cost.openPanes == 1 ? "pane" : "panes") open"
+        // Sliding windows are put together from panes merged ahead.
+        if cost.mergedPanes > 0 { text += ", \(cost.mergedPanes) more merged" }
+        return text
     }
 
     private func grouping(_ query: QueryDefinition, _ plan: QueryPlan, _ source: SourceDefinition) -> String {

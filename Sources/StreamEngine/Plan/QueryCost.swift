@@ -8,6 +8,8 @@ public struct QueryCost: Sendable {
     public let bytesPerLoggedSample: Int
     /// Panes held at once by a partition that is not behind: those of the windows not final yet.
     public let openPanes: Int64
+    /// What panes merged with each other take beside them, at most, in panes: sliding windows keep such runs (`PaneMerger`).
+    public let mergedPanes: Int64
     /// Rows of one group and second, in append mode.
     public let rowsPerGroupAndSecond: Double
 
@@ -24,11 +26,15 @@ public struct QueryCost: Sendable {
         let waitMs = plan.delayMs + plan.latenessMs
         // A window ends before its panes are let go; while it waits, the panes of the following ones fill.
         openPanes = window.panesPerWindow + (waitMs + window.paneMs - 1) / window.paneMs + window.panesPerSlide - 1
+        let panes = window.panesPerWindow
+        let stretch = WindowSpec.panesPerStretch(ofWindowsOf: panes)
+        // Ends of a stretch, whole stretches and all of them together, a beginning.
+        mergedPanes = panes == 1 ? 0 : stretch + (stretch < panes ? panes / stretch + 1 : 0) + 1
         rowsPerGroupAndSecond = 1000 / Double(window.slideMs)
     }
 
     /// State of so many groups that are in every open pane, in bytes.
     public func bytes(groups: Int) -> Double {
-        Double(groups) * (Double(bytesPerGroupAndPane) * Double(openPanes) + Double(bytesPerGroup))
+        Double(groups) * (Double(bytesPerGroupAndPane) * Double(openPanes + mergedPanes) + Double(bytesPerGroup))
     }
 }

@@ -84,6 +84,7 @@ private enum Explanation {
                     ("sizeMs", .integer(Int(window.sizeMs))), ("slideMs", .integer(Int(window.slideMs))),
                     ("offsetMs", .integer(Int(window.offsetMs))), ("paneMs", .integer(Int(window.paneMs))),
                     ("panes", .integer(Int(window.panesPerWindow))), ("openPanes", .integer(Int(cost.openPanes))),
+                    ("mergedPanes", .integer(Int(cost.mergedPanes))),
                     ("finalAfterMs", .integer(Int(plan.delayMs + plan.latenessMs))),
                 ])
             ),
