@@ -13,7 +13,7 @@ public struct AnomalyRecord: Sendable, Hashable {
     public var severity = ""
     public var reason = ""
 
-    /// Every committed anomaly in the file outputs below a directory, in the order written; other rows are passed over.
+    /// Every committed anomaly in the file outputs (JSON lines, Parquet) below a directory, in the order written; other rows are passed over.
     public static func read(
         below directory: String, files: any FileSystem = PosixFileSystem()
     ) throws -> [AnomalyRecord] {
@@ -21,7 +21,12 @@ public struct AnomalyRecord: Sendable, Hashable {
         let names = try files.list(directory)
         if names.contains(ManifestName.directory) {
             let reader = ManifestReader(directory: directory, files: files)
-            for entry in try reader.entries() where !entry.path.hasSuffix(".parquet") {
+            for entry in try reader.entries() {
+                if entry.path.hasSuffix(".parquet") {
+                    let path = FilePath.join(directory, entry.path)
+                    records += try read(parquet: path, entry: entry.path, files: files)
+                    continue
+                }
                 let bytes = try reader.committedBytes(of: entry)
                 let compression = Compression(forName: entry.path)
                 let lines =

@@ -92,6 +92,23 @@ import Testing
         #expect(table.output.contains("rank") && table.output.contains("detector.above=8"))
     }
 
+    /// Flags in Parquet are the same flags, also where a column of theirs is a folder.
+    @Test func flagsInParquetAreComparedToo() throws {
+        let setting = try Setting()
+        for (output, sink) in [
+            ("json", "jsonl: {path: flags}"), ("parquet", "parquet: {path: flags}"),
+            ("folders", "parquet: {path: flags, partitionBy: [detector, state]}"),
+        ] {
+            let run = try setting.run(
+                "replay", ["--output", output, "--set", "queries.q.anomalies.hot.sinks=[{\(sink)}]"])
+            #expect(run.code == 0, "\(run.errors)")
+        }
+        for other in ["parquet", "folders"] {
+            let result = try BuiltProgram.run(["diff", "json", other], in: setting.scratch)
+            #expect(result.output.hasPrefix("2 flags in both, 0 appear, 0 vanish"), "\(result.output)")
+        }
+    }
+
     @Test func differencesAreNamed() throws {
         let setting = try Setting()
         for (above, output) in [("5", "one"), ("8", "two")] {
