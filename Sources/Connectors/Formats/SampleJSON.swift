@@ -284,6 +284,8 @@ struct SampleJSONElement: JSONElement {
         // Both were found well formed: inside the braces, and between quotes.
         var p = labels.start + 1
         let end = labels.end
+        let nameText = UnsafeBufferPointer(start: name.start + 1, count: name.end - name.start - 2)
+        var hasName = false
         plainLabels.begin()
         while true {
             Self.skipSpaces(&p, end)
@@ -295,12 +297,17 @@ struct SampleJSONElement: JSONElement {
             p += 1
             Self.skipSpaces(&p, end)
             guard let value = Self.plainString(&p, end) else { return nil }
-            plainLabels.add(label, value)
+            if label.count == 8, label.elementsEqual("__name__".utf8) {
+                // The name a second time, as the prometheus-kafka-adapter writes it; any other is looked at more closely.
+                guard !hasName, value.count == nameText.count, value.elementsEqual(nameText) else { return nil }
+                hasName = true
+            } else {
+                plainLabels.add(label, value)
+            }
             Self.skipSpaces(&p, end)
             if p < end, p.pointee == UInt8(ascii: ",") { p += 1 }
         }
-        return plainLabels.labels(
-            name: UnsafeBufferPointer(start: name.start + 1, count: name.end - name.start - 2), maxLabels: maxLabels)
+        return plainLabels.labels(name: nameText, maxLabels: maxLabels)
     }
 
     /// What stands between the quotes at `at`; nil where there are none, or an escape within.
