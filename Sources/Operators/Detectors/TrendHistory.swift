@@ -95,38 +95,48 @@ struct TrendHistory: BitwiseCopyable, Sendable {
         var slopes = InlineArray<128, Double>(repeating: 0)
         var found = 0
         var points = 0
+        var rising = 0
+        var falling = 0
         for later in 0..<Int(count) - 1 where values[later] > 0 {
             points += 1
             for earlier in 0..<later where values[earlier] > 0 {
-                slopes[found] = (means[later] - means[earlier]) / (Double(later - earlier) * stretchMs)
+                let one = (means[later] - means[earlier]) / (Double(later - earlier) * stretchMs)
+                slopes[found] = one
                 found += 1
+                rising += one > 0 ? 1 : 0
+                falling += one < 0 ? 1 : 0
             }
         }
-        guard points >= Self.fewest else {
+        // Most keys have no trend, and are done here.
+        guard points >= Self.fewest, max(rising, falling) >= found - found / 4 else {
             slope = 0
             return
         }
         var span = slopes.mutableSpan
-        Self.sort(&span, found)
-        let low = span[found / 4]
-        let high = span[found - 1 - found / 4]
-        slope = low > 0 || high < 0 ? span[found / 2] : 0
+        slope = Self.nth(&span, found, found / 2)
         if !slope.isFinite { slope = 0 }
     }
 
-    /// Shell's sort with the gaps of M. Ciura (2001): few numbers, in place.
-    private static func sort(_ numbers: inout MutableSpan<Double>, _ count: Int) {
-        for gap in [57, 23, 10, 4, 1] where gap < count {
-            for start in gap..<count {
-                let moved = numbers[start]
-                var place = start
-                while place >= gap, numbers[place - gap] > moved {
-                    numbers[place] = numbers[place - gap]
-                    place -= gap
-                }
-                numbers[place] = moved
+    /// The number that would stand at `place` in order (C. A. R. Hoare's FIND, 1961).
+    private static func nth(_ numbers: inout MutableSpan<Double>, _ count: Int, _ place: Int) -> Double {
+        var low = 0
+        var high = count - 1
+        while low < high {
+            let pivot = numbers[place]
+            var left = low
+            var right = high
+            while left <= right {
+                while numbers[left] < pivot { left += 1 }
+                while pivot < numbers[right] { right -= 1 }
+                guard left <= right else { break }
+                numbers.swapAt(left, right)
+                left += 1
+                right -= 1
             }
+            if right < place { low = left }
+            if place < left { high = right }
         }
+        return numbers[place]
     }
 
     func encode(to writer: inout ByteWriter) {

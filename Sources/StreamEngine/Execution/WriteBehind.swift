@@ -21,7 +21,8 @@ public final class WriteBehind: Sendable {
     }
 
     /// Rows that wait at most; one emission may be larger.
-    private static let rowsMax = 1 << 18
+    /// Rows that wait at most, about a megabyte; one emission may be larger.
+    private static let rowsMax = 1 << 13
 
     private let queue: Monitor<Queue>
     private let thread: Thread
