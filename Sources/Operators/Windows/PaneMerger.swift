@@ -100,10 +100,11 @@ final class PaneMerger {
         return merged
     }
 
-    /// The first pane of a pane's stretch.
+    /// The first pane of a pane's stretch. At the very beginning of time it may wrap around, to where no stretch is kept: the
+    /// stretches of a window lie within the window.
     private func start(of pane: Int64) -> Int64 {
         let rest = pane % length
-        return pane - (rest < 0 ? rest + length : rest)
+        return pane &- (rest < 0 ? rest + length : rest)
     }
 
     private func forgetEnds() {

@@ -79,4 +79,21 @@ import Testing
         // What was given is not touched afterwards.
         for (run, expected) in kept { #expect(Self.states(run) == expected, "seed \(seed)") }
     }
+
+    @Test(arguments: [1, 7, 30, 100] as [Int64]) func panesAtTheEndsOfTimeAreMerged(count: Int64) {
+        let window = WindowSpec(sizeMs: count, slideMs: 1)
+        for first in [Int64.min, Int64.min + 1, -1, Int64.max - count] {
+            let merger = PaneMerger(panesPerWindow: count)
+            let pane = Pane(
+                index: 0, window: window, columns: [], logs: [], tracksChanges: false, tracksUnsaved: false)
+            pane.grow(to: 1)
+            [0].withUnsafeBufferPointer { pane.mark($0) }
+            let range = first..<(first + count)
+            for _ in 0..<2 {
+                let run = merger.merge(range, groupBound: 1) { _ in pane }
+                #expect(run?.groups == [0])
+                for index in range { merger.invalidate(index) }
+            }
+        }
+    }
 }
