@@ -152,6 +152,7 @@ final class RemoteWriteDecoder: RecordDecoder {
     private func intern(
         _ one: WriteRequest.Found, _ labels: SeriesLabels?, _ series: SeriesDictionary
     ) -> UInt32 {
+        // `takeSamples` reads the labels of every series that is not known, and asks here for no other.
         guard let labels else { preconditionFailure("a series that is not known has labels") }
         guard let spelling = one.spelling, let base = spelling.baseAddress, !spelling.isEmpty else {
             return series.index(of: labels)

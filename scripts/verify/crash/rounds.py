@@ -220,7 +220,9 @@ def disk_fails(world, kills, instance="a"):
     for i in range(kills):
         world.feeder.raise_to((i + 1) / (kills + 1))
         kinds = world.chance.choice(["enospc", "eio", "short", "fsync", "rename", "enospc,eio,short,fsync,rename"])
-        paths = world.chance.choice(["/work/checkpoint", "/work/out", "/work/checkpoint,/work/out"])
+        # Of the world's own directory, wherever it lies.
+        checkpoint, out = (f"/{world.work.name}/{name}" for name in ("checkpoint", "out"))
+        paths = world.chance.choice([checkpoint, out, f"{checkpoint},{out}"])
         faults = (f"seed={world.chance.randrange(1 << 30)} permille={world.chance.choice([20, 100, 1000])} kinds={kinds} "
                   f"paths={paths} skip={world.chance.randrange(60)} count={world.chance.choice([1, 1, 3, 1000])}")
         process = world.start(instance, environment={"LD_PRELOAD": str(world.disk_faults), "DISK_FAULTS": faults})
@@ -231,7 +233,7 @@ def disk_fails(world, kills, instance="a"):
         elif code == 1:
             reasons = [line for line in text.splitlines() if line.startswith("error")]
             world.reached.append(f"stopped: {kinds}")
-            if not reasons or "/work/" not in text:
+            if not reasons or f"/{world.work.name}/" not in text:
                 world.unexpected.append(f"{process.log}: stops without naming the file")
         else:
             world.unexpected.append(f"{process.log}: exit {code} under {faults}")
