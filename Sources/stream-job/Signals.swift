@@ -5,18 +5,45 @@ import Synchronization
 
 /// SIGINT and SIGTERM ask for a clean stop; a second one ends the process at once.
 ///
-/// The signals are blocked in every thread and taken by one that waits for them, so nothing runs in a signal handler.
+/// While a command works, the signals are blocked in every thread and taken by one that waits for them, so nothing runs in a
+/// signal handler. Before that there is nothing to finish, and a handler ends the process.
 enum Signals {
     private static let received = Atomic<Int32>(0)
 
-    /// Begins to turn signals into `stop`. Call before any other thread is started. `note` is told once.
-    static func watch(_ stop: StopRequest, note: @escaping @Sendable (String) -> Void) {
+    /// Until `watch`, a signal ends the process at once with 130 or 143, also one that came before `main`, and also where the
+    /// process that started this one had it blocked. The program's first call.
+    static func endEarly() {
+        handle { signal in
+            // No more than what is safe in a handler: two system calls.
+            let text: StaticString = "stopped before it began\n"
+            _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+            _exit(128 + signal)
+        }
+        var set = stopping
+        pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    }
+
+    private static var stopping: sigset_t {
         var set = sigset_t()
         sigemptyset(&set)
         sigaddset(&set, SIGINT)
         sigaddset(&set, SIGTERM)
+        return set
+    }
+
+    /// What the system does by default, for a command that has nothing to finish: a shell's loop over such commands ends on
+    /// Ctrl-C only where the signal is seen to have ended one.
+    static func leaveToSystem() { handle(SIG_DFL) }
+
+    private static func handle(_ handler: __sighandler_t?) {
+        for number in [SIGINT, SIGTERM] { signal(number, handler) }
+    }
+
+    /// Begins to turn signals into `stop`. Call before any other thread is started. `note` is told once.
+    static func watch(_ stop: StopRequest, note: @escaping @Sendable (String) -> Void) {
+        let waited = stopping
+        var set = waited
         pthread_sigmask(SIG_BLOCK, &set, nil)
-        let waited = set
         _ = Thread(name: "signals") {
             var set = waited
             while true {

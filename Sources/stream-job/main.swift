@@ -1,6 +1,8 @@
 import CLinux
 import Glibc
 
+// From here on SIGINT and SIGTERM end the process with their documented exit code.
+Signals.endEarly()
 // A reader that has gone (`| head`) shows as EPIPE where we write, not as a signal that kills the process.
 signal(SIGPIPE, SIG_IGN)
 // glibc raises the size from which it takes memory page by page as big blocks are freed; they then come from the heap, where

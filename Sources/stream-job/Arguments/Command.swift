@@ -25,6 +25,8 @@ struct Command: Sendable {
     let examples: [String]
     /// Whether the list of commands leaves it out.
     var isHidden = false
+    /// Whether SIGINT and SIGTERM stop it cleanly (`Signals.watch`), with exit code 130 or 143 from its first moment on.
+    var stopsCleanly = false
     /// Runs; gives the exit code. Data goes to `console.out`, all else to `console.note`.
     let run: @Sendable (ParsedArguments, Console) throws(UsageError) -> Int32
 

@@ -35,6 +35,7 @@ enum Program {
         default: break
         }
         let command = try command(first)
+        if !command.stopsCleanly { Signals.leaveToSystem() }
         let rest = arguments.dropFirst()
         if isHelpAsked(rest) {
             console.out(HelpText.command(command))

@@ -23,6 +23,7 @@ extension Command {
             "stream-job backtest job.yaml --labels incidents.csv --input metrics=captures/ --set queries.cpu.anomalies.busy.detector.above=0.8,0.85,0.9",
             "stream-job backtest job.yaml --labels incidents.csv --set queries.cpu.window.size=1m,5m --set queries.cpu.anomalies.busy.for=0s,5m --json",
         ],
+        stopsCleanly: true,
         run: Grid.run)
 }
 

@@ -2,8 +2,8 @@ import Connectors
 import Platform
 import StreamEngine
 
-/// Waits for the cluster that a job's Kafka sinks write to. They ask it for their topics before anything is read, and a
-/// broker that is not up yet is no reason to give up (JOBS.md "The command line").
+/// Waits for the job's cluster before anything asks it for more: a broker that is not up yet is no reason to give up
+/// (JOBS.md "The command line"), and this wait, unlike most of librdkafka's, ends as soon as a stop is asked for.
 struct ClusterReach {
     /// How long a run that is to end by itself waits.
     static let limitMs: Int64 = 30_000
@@ -14,15 +14,8 @@ struct ClusterReach {
     /// A line for people, said once.
     let say: (String) -> Void
 
-    /// Whether a sink needs the cluster from the start.
-    private var isNeeded: Bool {
-        let sinks = definition.queries.flatMap { $0.sinks + [$0.late].compactMap { $0 } }
-        return (sinks + [definition.deadLetter.sink].compactMap { $0 }).contains { $0.kind == "kafka" }
-    }
-
     /// Returns when a broker answers; false when a stop was asked for before.
     func wait() throws -> Bool {
-        guard isNeeded else { return true }
         let brokers = definition.kafka.brokers ?? ""
         let cluster = try KafkaCluster(definition.kafka)
         let startNs = clock.monotonicNs()

@@ -21,6 +21,7 @@ extension Command {
         examples: [
             "stream-job demo", "stream-job demo --seconds 60 --seed 7", "stream-job demo --seconds 10 --json",
         ],
+        stopsCleanly: true,
         run: Demo.run)
 }
 

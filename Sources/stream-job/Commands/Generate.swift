@@ -26,6 +26,7 @@ extension Command {
             "stream-job generate --topic metrics --events-topic cluster-events --mode slow --interval 1s --duration 10s",
             "stream-job generate --output /tmp/disorder --disorder 0.05 --lateness 20s --partitions 4 --duration 10m",
         ],
+        stopsCleanly: true,
         run: Generate.run)
 }
 

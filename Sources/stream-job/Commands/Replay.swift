@@ -25,6 +25,7 @@ extension Command {
             "stream-job replay jobs/node-load.yaml --input captures/ --output out --overwrite --summary json",
             "stream-job replay jobs/node-load.yaml --output out --from 2026-01-01T06:00:00Z --to 2026-01-01T12:00:00Z",
         ],
+        stopsCleanly: true,
         run: Replay.run)
 }
 

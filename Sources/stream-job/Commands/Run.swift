@@ -24,6 +24,7 @@ extension Command {
             "stream-job run jobs/node-load.yaml --available-now --summary json",
             "KAFKA_BROKERS=kafka-1:9092 stream-job run jobs/node-load.yaml --set trigger.interval=10s",
         ],
+        stopsCleanly: true,
         run: RunCommand.run)
 }
 

@@ -87,6 +87,12 @@ final class RunningProgram {
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
+    /// The signal whose default action ended it; nil where it called exit. Waits for its end.
+    func endingSignal() throws -> Int32? {
+        let signal = (try wait(0) ?? 0) & 0x7f
+        return signal == 0 ? nil : signal
+    }
+
     private func wait(_ options: Int32) throws -> Int32? {
         if let status { return status }
         var found: Int32 = 0
