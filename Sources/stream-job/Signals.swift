@@ -12,15 +12,19 @@ enum Signals {
 
     /// Until `watch`, a signal ends the process at once with 130 or 143, also one that came before `main`, and also where the
     /// process that started this one had it blocked. The program's first call.
-    static func endEarly() {
-        handle { signal in
-            // No more than what is safe in a handler: two system calls.
-            let text: StaticString = "stopped before it began\n"
-            _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
-            _exit(128 + signal)
+    static func endEarly(_ format: LogFormat = .text) {
+        switch format {
+        case .text: handle { Signals.end(128 + $0, "stopped before it began\n") }
+        case .json: handle { Signals.end(128 + $0, "{\"level\":\"info\",\"message\":\"stopped before it began\"}\n") }
         }
         var set = stopping
         pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    }
+
+    /// Only what may be called in a handler: two system calls.
+    private static func end(_ code: Int32, _ text: StaticString) {
+        _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+        _exit(code)
     }
 
     private static var stopping: sigset_t {

@@ -8,6 +8,7 @@ enum Program {
     /// Runs with the arguments behind the program's name; gives the exit code.
     static func run(_ arguments: [String]) -> Int32 {
         let console = Console(colorChoice(arguments))
+        if LogFormat.ofProcess == .json { Signals.endEarly(.json) }
         do throws(UsageError) {
             return try run(arguments, console)
         } catch {

@@ -17,7 +17,8 @@ extension Command {
             differ between variants.
             """,
         flags: [
-            Backtesting.labels, ReplayInputs.input, ReplayBounds.from, ReplayBounds.to, Grid.workers, .set, .json,
+            Backtesting.labels, ReplayInputs.input, ReplayBounds.from, ReplayBounds.to, Grid.workers, .logFormat, .set,
+            .json,
         ],
         examples: [
             "stream-job backtest job.yaml --labels incidents.csv --input metrics=captures/ --set queries.cpu.anomalies.busy.detector.above=0.8,0.85,0.9",

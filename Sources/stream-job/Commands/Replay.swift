@@ -18,7 +18,7 @@ extension Command {
         flags: [
             Replay.output, ReplayInputs.input, ReplayBounds.from, ReplayBounds.to, Replay.overwrite, Replay.keepOpen,
             Replay.speed, Replay.decisions, Replay.checkpoint, Replay.workers, Backtesting.labels, Backtesting.report,
-            .summary, .set,
+            .summary, .logFormat, .set,
         ],
         examples: [
             "stream-job replay jobs/node-load.yaml --input metrics=Tests/EndToEndTests/Fixtures/node.prom.zst --output out",
@@ -130,7 +130,7 @@ private enum Replay {
         ) { meter.show($0) }
         meter.finish()
         summary.anomalies -= recorder?.copiedRows ?? 0
-        console.note(SummaryText.people(summary))
+        SummaryText.show(summary, console)
         if let recorder { try backtesting.finish(recorder, job: definition, console) }
         if let directory = arguments.value(checkpoint), !summary.interrupted {
             console.note("checkpoint left in \(directory): `run` with it as checkpoint.location goes on from there\n")

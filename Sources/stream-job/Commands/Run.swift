@@ -17,7 +17,7 @@ extension Command {
             """,
         flags: [
             RunCommand.once, RunCommand.availableNow, RunCommand.group, RunCommand.standby, RunCommand.newCheckpoint,
-            RunCommand.from, RunCommand.workers, .summary, .set,
+            RunCommand.from, RunCommand.workers, .summary, .logFormat, .set,
         ],
         examples: [
             "stream-job run jobs/node-load.yaml",
@@ -82,12 +82,14 @@ private enum RunCommand {
         run.onProgress = { status.show($0) }
         run.onSlot = { announce(definition, slot: $0, console) }
         if definition.delivery == .none { announce(definition, slot: nil, console) }
-        let reach = ClusterReach(definition: definition, stop: stop, clock: SystemClock()) { status.log($0) }
+        let reach = ClusterReach(definition: definition, stop: stop, clock: SystemClock()) {
+            status.log("warning: \($0)")
+        }
         guard let summary = try run.run(stop: stop, reach: { try reach.wait() }) else {
             return Signals.exitCode ?? ExitCode.done
         }
         status.finish()
-        console.note(SummaryText.people(summary))
+        SummaryText.show(summary, console)
         if arguments.value(.summary) == "json" { console.out(SummaryText.json(summary) + "\n") }
         return Signals.exitCode ?? ExitCode.done
     }

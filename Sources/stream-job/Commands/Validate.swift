@@ -49,16 +49,24 @@ private enum Validation {
                 "findings",
                 .array(
                     job.diagnostics.map { finding in
-                        .object([
-                            ("severity", .string(finding.severity.rawValue)), ("message", .string(finding.message)),
-                            ("path", .string(finding.path)), ("file", .string(finding.span?.file ?? job.file)),
-                            ("line", finding.span.map { .integer($0.line) } ?? .null),
-                            ("column", finding.span.map { .integer($0.column) } ?? .null),
-                            ("length", finding.span.map { .integer($0.length) } ?? .null),
-                            ("label", .string(finding.label)), ("notes", .array(finding.notes.map { .string($0) })),
-                        ])
+                        .object(
+                            [
+                                ("severity", .string(finding.severity.rawValue)), ("message", .string(finding.message)),
+                            ] + finding.details(in: job))
                     })
             ),
+        ]
+    }
+}
+
+extension Diagnostic {
+    /// Where it is and what to do, for programs.
+    fileprivate func details(in job: CheckedJob) -> [(String, JSONValue)] {
+        [
+            ("path", .string(path)), ("file", .string(span?.file ?? job.file)),
+            ("line", span.map { .integer($0.line) } ?? .null), ("column", span.map { .integer($0.column) } ?? .null),
+            ("length", span.map { .integer($0.length) } ?? .null), ("label", .string(label)),
+            ("notes", .array(notes.map { .string($0) })),
         ]
     }
 }
@@ -67,7 +75,12 @@ extension Console {
     /// A job's findings on stderr, with their count where there are errors.
     func show(_ job: CheckedJob) {
         let text = DiagnosticText(texts: job.texts, isColoured: colorsNotes)
-        for finding in job.diagnostics { note(text.render(finding) + "\n") }
+        for finding in job.diagnostics {
+            note(
+                text.render(finding) + "\n",
+                LogRecord(
+                    finding.message, level: finding.severity == .error ? .error : .warning, finding.details(in: job)))
+        }
         guard job.errorCount > 0 else { return }
         let warnings = job.warningCount == 0 ? "" : ", \(Plural.of(job.warningCount, "warning"))"
         note("\(job.file): \(Plural.of(job.errorCount, "error"))\(warnings)\n")

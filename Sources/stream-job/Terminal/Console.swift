@@ -36,8 +36,8 @@ struct Console: Sendable {
             }
         }
         colorsOut = colors(STDOUT_FILENO)
-        colorsNotes = colors(STDERR_FILENO)
-        canRewriteNotes = isatty(STDERR_FILENO) == 1 && !isDumb
+        colorsNotes = colors(STDERR_FILENO) && LogFormat.ofProcess == .text
+        canRewriteNotes = isatty(STDERR_FILENO) == 1 && !isDumb && LogFormat.ofProcess == .text
     }
 
     /// Data, to stdout. When its reader has gone (`| head`) the process ends quietly; other failures end it with 1.
@@ -46,21 +46,40 @@ struct Console: Sendable {
         case 0: return
         case EPIPE: exit(ExitCode.done)
         case let code:
-            note("error: cannot write to stdout: \(String(cString: strerror(code)))\n")
+            error("cannot write to stdout: \(String(cString: strerror(code)))")
             exit(ExitCode.failed)
         }
     }
 
     /// Everything that is no data, to stderr. A stderr that nobody reads is no reason to stop.
-    func note(_ text: String) { _ = Self.write(text, to: STDERR_FILENO) }
+    func note(_ text: String) {
+        switch LogFormat.ofProcess {
+        case .text: _ = Self.write(text, to: STDERR_FILENO)
+        case .json: for record in LogRecord.lines(of: text) { log(record) }
+        }
+    }
+
+    /// A text for people, or in its place a record for programs.
+    func note(_ text: String, _ record: @autoclosure () -> LogRecord) {
+        switch LogFormat.ofProcess {
+        case .text: note(text)
+        case .json: log(record())
+        }
+    }
+
+    private func log(_ record: LogRecord) { _ = Self.write(record.line(), to: STDERR_FILENO) }
 
     /// `error: …` on stderr, with what to do below.
     func error(_ message: String, hint: String = "") {
-        note("\(notePaint("error", .red)): \(message)\n" + (hint.isEmpty ? "" : "  = \(hint)\n"))
+        note(
+            "\(notePaint("error", .red)): \(message)\n" + (hint.isEmpty ? "" : "  = \(hint)\n"),
+            LogRecord(message, level: .error, hint.isEmpty ? [] : [("hint", .string(hint))]))
     }
 
     /// `warning: …` on stderr.
-    func warning(_ message: String) { note("\(notePaint("warning", .yellow)): \(message)\n") }
+    func warning(_ message: String) {
+        note("\(notePaint("warning", .yellow)): \(message)\n", LogRecord(message, level: .warning))
+    }
 
     /// Text for stdout, coloured where stdout is.
     func outPaint(_ text: String, _ color: Color) -> String { Self.paint(text, color, colorsOut) }
@@ -75,11 +94,15 @@ struct Console: Sendable {
     /// What librdkafka has to say, on stderr: warnings and worse (syslog levels).
     static func logKafka(_ line: KafkaLogLine) {
         guard line.level <= 4 else { return }
-        _ = write("kafka: \(line.text)\n", to: STDERR_FILENO)
+        let record = LogRecord(line.text, level: line.level < 4 ? .error : .warning, [("of", .string("kafka"))])
+        _ = write(LogFormat.ofProcess == .text ? "kafka: \(line.text)\n" : record.line(), to: STDERR_FILENO)
     }
 
     /// Something that went wrong in the background and stops nothing.
-    static func logNotice(_ text: String) { _ = write("warning: \(text)\n", to: STDERR_FILENO) }
+    static func logNotice(_ text: String) {
+        let record = LogRecord(text, level: .warning)
+        _ = write(LogFormat.ofProcess == .text ? "warning: \(text)\n" : record.line(), to: STDERR_FILENO)
+    }
 
     /// Columns of the terminal behind stderr (or stdout), 80 without one.
     var width: Int {

@@ -36,7 +36,8 @@ struct ReplayMeter {
             console.note("\r\u{1B}[Kreplaying \(what)   \(bar)   \(figures)")
             isShown = true
         } else {
-            console.note("replaying \(what): \(figures)\n")
+            let text = "replaying \(what): \(figures)"
+            console.note(text + "\n", LogRecord(text, [("progress", progress.json)]))
         }
     }
 

@@ -19,7 +19,7 @@ final class StatusLine {
     /// A line with the time.
     func log(_ text: String) {
         clear()
-        console.note("\(time())  \(text)\n")
+        console.note("\(time())  \(text)\n", LogRecord(text))
     }
 
     /// The status after a trigger.
@@ -43,12 +43,13 @@ final class StatusLine {
         if progress.anomalies > 0 { parts.append(Plural.of(progress.anomalies, "anomaly", "anomalies")) }
         parts.append("\(FigureText.count(progress.late)) late")
         parts.append("\(FigureText.count(progress.bad)) bad")
-        let line = "\(time())  ▸ \(parts.joined(separator: " · "))"
+        let figures = parts.joined(separator: " · ")
+        let line = "\(time())  ▸ \(figures)"
         if rewrites {
             console.note("\r\u{1B}[K\(line.prefix(max(20, console.width - 1)))")
             isShown = true
         } else {
-            console.note(line + "\n")
+            console.note(line + "\n", LogRecord(figures, [("status", progress.json)]))
         }
     }
 

@@ -2,6 +2,12 @@ import StreamEngine
 
 /// The balance at the end of `run` and `replay`, for people and as JSON (JOBS.md).
 enum SummaryText {
+    /// On stderr: for people, or in `--log-format json` one record with the summary in it.
+    static func show(_ summary: JobSummary, _ console: Console) {
+        let text = people(summary)
+        console.note(text, LogRecord(text.prefix { $0 != "\n" }, [("summary", value(summary))]))
+    }
+
     /// A few lines for a person.
     static func people(_ summary: JobSummary) -> String {
         let rate = FigureText.rate(summary.samplesPerSecond)
@@ -88,14 +94,6 @@ enum SummaryText {
         return text
     }
 
-    private static func latency(_ summary: JobSummary) -> JSONValue {
-        guard let latency = summary.latency else { return .null }
-        return .object([
-            ("rows", .integer(latency.rows)), ("p50Ms", .integer(Int(latency.p50Ms))),
-            ("p99Ms", .integer(Int(latency.p99Ms))), ("maxMs", .integer(Int(latency.maxMs))),
-        ])
-    }
-
     /// `offsets 10 to 49 and 70`
     private static func lost(_ ledger: PartitionLedger) -> String {
         let ranges = ledger.lost.suffix(8).map {
@@ -106,7 +104,9 @@ enum SummaryText {
     }
 
     /// One JSON object on one line.
-    static func json(_ summary: JobSummary) -> String {
+    static func json(_ summary: JobSummary) -> String { value(summary).text }
+
+    private static func value(_ summary: JobSummary) -> JSONValue {
         let queries = summary.queries.map { query -> (String, JSONValue) in
             let ledger = query.ledger
             return (
@@ -138,7 +138,7 @@ enum SummaryText {
                 ])
             )
         }
-        return JSONValue.object([
+        return .object([
             ("job", .string(summary.job)), ("epochs", .integer(summary.epochs)), ("records", .integer(summary.records)),
             ("samples", .integer(summary.samples)), ("rows", .integer(summary.rows)),
             ("anomalies", .integer(summary.anomalies)), ("impacts", .integer(summary.impacts)),
@@ -149,9 +149,9 @@ enum SummaryText {
             ("lostOffsets", .integer(summary.lostOffsets)),
             ("closedByEnd", .integer(summary.closedByEnd)), ("seconds", .number(summary.seconds)),
             ("samplesPerSecond", .number(summary.samplesPerSecond)),
-            ("peakRSSBytes", .integer(Int(summary.peakRSSBytes))), ("latency", latency(summary)),
+            ("peakRSSBytes", .integer(Int(summary.peakRSSBytes))), ("latency", summary.latency?.json ?? .null),
             ("queries", .object(queries)),
             ("partitions", .object(partitions)),
-        ]).text
+        ])
     }
 }
