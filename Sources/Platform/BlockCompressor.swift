@@ -15,6 +15,8 @@ public enum BlockCompression: Sendable, Hashable {
 public final class BlockCompressor {
     public let compression: BlockCompression
     private let zstd: OpaquePointer?
+    /// What was compressed last.
+    private var room = UnsafeMutableRawBufferPointer(start: nil, count: 0)
 
     /// A compressor of blocks.
     public init(_ compression: BlockCompression) {
@@ -27,41 +29,43 @@ public final class BlockCompressor {
         if let zstd { ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, Int32(truncatingIfNeeded: level)) }
     }
 
-    deinit { ZSTD_freeCCtx(zstd) }
+    deinit {
+        ZSTD_freeCCtx(zstd)
+        room.deallocate()
+    }
 
-    /// One block.
-    public func compress(_ bytes: [UInt8]) throws(CompressionFailure) -> [UInt8] {
+    /// One block; `body` is given it, and may look at it until it returns.
+    public func compress<R>(
+        _ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) -> R
+    ) throws(CompressionFailure) -> R {
         switch compression {
-        case .none: return bytes
-        case .snappy: return Snappy.compress(bytes)
+        case .none: return bytes.withUnsafeBytes { body($0) }
+        case .snappy:
+            return Snappy.compress(bytes).withUnsafeBytes { body($0) }
         case .lz4:
             guard bytes.count <= Int(LZ4_MAX_INPUT_SIZE) else { throw CompressionFailure("lz4: a block over 2 GB") }
-            return try Self.fill(Int(LZ4_compressBound(Int32(bytes.count))), "lz4", from: bytes) { source, target in
-                let count = LZ4_compress_default(
-                    source.bindMemory(to: CChar.self).baseAddress, target.bindMemory(to: CChar.self).baseAddress,
-                    Int32(source.count), Int32(target.count))
-                return count > 0 ? Int(count) : nil
+            makeRoom(Int(LZ4_compressBound(Int32(bytes.count))))
+            let count = bytes.withUnsafeBytes { source in
+                LZ4_compress_default(
+                    source.bindMemory(to: CChar.self).baseAddress, room.bindMemory(to: CChar.self).baseAddress,
+                    Int32(source.count), Int32(truncatingIfNeeded: room.count))
             }
+            guard count > 0 else { throw CompressionFailure("lz4: compression failed") }
+            return body(UnsafeRawBufferPointer(rebasing: room[..<Int(count)]))
         case .zstd:
             guard let zstd else { throw CompressionFailure("no memory to compress (zstd)") }
-            return try Self.fill(ZSTD_compressBound(bytes.count), "zstd", from: bytes) { source, target in
-                let count = ZSTD_compress2(zstd, target.baseAddress, target.count, source.baseAddress, source.count)
-                return ZSTD_isError(count) == 0 ? count : nil
+            makeRoom(ZSTD_compressBound(bytes.count))
+            let count = bytes.withUnsafeBytes { source in
+                ZSTD_compress2(zstd, room.baseAddress, room.count, source.baseAddress, source.count)
             }
+            guard ZSTD_isError(count) == 0 else { throw CompressionFailure("zstd: compression failed") }
+            return body(UnsafeRawBufferPointer(rebasing: room[..<count]))
         }
     }
 
-    private static func fill(
-        _ room: Int, _ name: String, from bytes: [UInt8],
-        _ body: (UnsafeRawBufferPointer, UnsafeMutableRawBufferPointer) -> Int?
-    ) throws(CompressionFailure) -> [UInt8] {
-        var isDone = true
-        let output = [UInt8](unsafeUninitializedCapacity: max(room, 1)) { target, count in
-            let written = bytes.withUnsafeBytes { body($0, UnsafeMutableRawBufferPointer(target)) }
-            isDone = written != nil
-            count = written ?? 0
-        }
-        guard isDone else { throw CompressionFailure("\(name): compression failed") }
-        return output
+    private func makeRoom(_ count: Int) {
+        guard room.count < count else { return }
+        room.deallocate()
+        room = .allocate(byteCount: count, alignment: 16)
     }
 }

@@ -130,12 +130,17 @@ public struct SystemClock: Clock {
 /// A fixed set of long-lived threads that run indexed pieces of work together (one data-plane thread a core).
 public final class WorkerPool: Sendable {
     private struct State {
-        var generation = 0
         var work: (@Sendable (Int) -> Void)?
         var next = 0
         var count = 0
         var unfinished = 0
         var stopping = false
+
+        mutating func take() -> (work: @Sendable (Int) -> Void, index: Int)? {
+            guard let work, next < count else { return nil }
+            next += 1
+            return (work, next - 1)
+        }
     }
 
     private let monitor = Monitor(State())
@@ -158,14 +163,25 @@ public final class WorkerPool: Sendable {
             for index in 0..<count { work(index) }
             return
         }
+        begin(count, work)
+        end()
+    }
+
+    /// Lets the other threads begin `work(0)` … `work(count - 1)`, each index once, while the caller does something else.
+    /// `end` follows, also after a failure.
+    public func begin(_ count: Int, _ work: @escaping @Sendable (Int) -> Void) {
         monitor.withLock {
-            $0.generation += 1
+            precondition($0.work == nil, "the work before has ended")
             $0.work = work
             $0.next = 0
             $0.count = count
             $0.unfinished = count
         }
-        while let index = WorkerPool.takeIndex(monitor) {
+    }
+
+    /// Takes part in what was begun, and returns when all of it is done.
+    public func end() {
+        while let (work, index) = WorkerPool.take(monitor) {
             work(index)
             monitor.withLock { $0.unfinished -= 1 }
         }
@@ -173,24 +189,17 @@ public final class WorkerPool: Sendable {
         monitor.withLock { $0.work = nil }
     }
 
-    private static func takeIndex(_ monitor: Monitor<State>) -> Int? {
-        monitor.withLock {
-            guard $0.next < $0.count else { return nil }
-            $0.next += 1
-            return $0.next - 1
-        }
+    private static func take(_ monitor: Monitor<State>) -> (work: @Sendable (Int) -> Void, index: Int)? {
+        monitor.withLock { $0.take() }
     }
 
     private static func serve(_ monitor: Monitor<State>) {
         while true {
-            let job: (work: (@Sendable (Int) -> Void)?, index: Int)? = monitor.wait {
-                if $0.stopping { return (nil, 0) }
-                guard let work = $0.work, $0.next < $0.count else { return nil }
-                $0.next += 1
-                return (work, $0.next - 1)
+            let taken: (work: @Sendable (Int) -> Void, index: Int)?? = monitor.wait {
+                $0.stopping ? .some(nil) : $0.take().map { .some($0) }
             }
-            guard let job, let work = job.work else { return }
-            work(job.index)
+            guard let taken, let taken else { return }
+            taken.work(taken.index)
             monitor.withLock { $0.unfinished -= 1 }
         }
     }

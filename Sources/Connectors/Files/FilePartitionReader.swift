@@ -44,7 +44,7 @@ public final class FilePartitionReader: PartitionReader {
     /// A reader of `path`, opened at the first read. `maxLineBytes` is the job's limit.
     public init(
         id: PartitionID, path: String, status: FileStatus, files: any FileSystem = PosixFileSystem(),
-        maxLineBytes: Int = 64 * 1024, chunkBytes: Int = 512 * 1024
+        maxLineBytes: Int = 64 * 1024, chunkBytes: Int = 256 * 1024
     ) {
         self.id = id
         self.path = path
@@ -63,6 +63,15 @@ public final class FilePartitionReader: PartitionReader {
     }
 
     public func read(maxBytes: Int, _ body: (RawRecord) throws -> Void) throws -> ReadOutcome {
+        let start = position
+        while true {
+            let outcome = try readChunk(maxBytes: maxBytes - Int(position - start), body)
+            guard case .more = outcome, position - start < Int64(maxBytes) else { return outcome }
+        }
+    }
+
+    /// Hands over a chunk of lines, or the last ones, or finds the end.
+    private func readChunk(maxBytes: Int, _ body: (RawRecord) throws -> Void) throws -> ReadOutcome {
         while !isOver {
             let reader = try open()
             if !isSkippingLine, filled > 0, try handOver(isLast: false, body) { return .more }

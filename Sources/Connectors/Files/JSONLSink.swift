@@ -183,7 +183,7 @@ public final class JSONLSink: Sink {
         } catch {
             throw IOFailure(.write, path: FilePath.join(directory, part.name), code: ENOMEM)
         }
-        try part.append(frame, rows: lines.rows)
+        try part.append([frame], rows: lines.rows)
         lines.clear()
     }
 

@@ -63,18 +63,21 @@ final class PartFile {
 
     private var currentPath: String { FilePath.join(directory, isVisible ? name : ManifestName.hidden(name)) }
 
-    /// Writes bytes at the end.
-    func append(_ bytes: [UInt8], rows: Int64) throws(IOFailure) {
+    /// Writes bytes at the end: pieces that follow each other.
+    func append(_ pieces: [[UInt8]], rows: Int64) throws(IOFailure) {
         if isTorn { try rewind(to: mark) }
         do throws(IOFailure) {
-            try opened().writeAll(bytes)
+            let file = try opened()
+            for piece in pieces { try file.writeAll(piece) }
         } catch {
             isTorn = true
             throw error
         }
-        mark.bytes += Int64(bytes.count)
         mark.rows += rows
-        mark.digest.update(bytes)
+        for piece in pieces {
+            mark.bytes += Int64(piece.count)
+            mark.digest.update(piece)
+        }
     }
 
     private func opened() throws(IOFailure) -> any File {

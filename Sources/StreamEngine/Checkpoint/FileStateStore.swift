@@ -43,7 +43,7 @@ public final class FileStateStore: StateStore, Sendable {
     let clock: any Clock
     let report: @Sendable (CheckpointNotice) -> Void
     let known: Monitor<KnownChains>
-    let background: BackgroundWork?
+    let background: WorkQueue?
 
     /// A store in a checkpoint directory, for the epochs of one incarnation of a process. Touches nothing yet. `report` is
     /// told what went wrong without stopping anything; it may be called on any thread.
@@ -60,7 +60,7 @@ public final class FileStateStore: StateStore, Sendable {
         self.clock = clock
         self.report = report
         known = Monitor(KnownChains())
-        background = options.hasThread ? BackgroundWork(name: "snapshots") : nil
+        background = options.hasThread ? WorkQueue(name: "snapshots") : nil
     }
 
     /// Waits for the background work at hand, gives up what is queued behind it, and ends its thread.

@@ -28,8 +28,7 @@ public struct ExecutionOptions: Sendable {
 /// Unchecked: between two barriers exactly one thread touches a task (`WorkerPool.run` gives each index to one thread, and
 /// returns when all are done), and the coordinator touches tasks only between barriers.
 private struct Handed: @unchecked Sendable {
-    let tasks: [PartitionTask]
-    let latestTimestampMs: (PartitionTask, RawRecord) -> Int64
+    let work: [(task: PartitionTask, latestTimestampMs: (PartitionTask, RawRecord) -> Int64)]
 }
 
 /// Runs a compiled job over partitions: slices of work on the data-plane threads, then, at the barrier, emission and epochs
@@ -159,19 +158,15 @@ public final class JobExecution {
 
     // MARK: A slice
 
-    /// Processes a slice of about `bytes` bytes of each of these tasks on all threads, then collects what came of it: rows closed, late and bad records.
-    func slice(_ tasks: [(source: SourceExecution, task: PartitionTask)], bytes: Int) throws {
+    typealias Slice = [(source: SourceExecution, task: PartitionTask)]
+
+    /// Processes a slice of about `bytes` bytes of each of these tasks on all threads, then collects what came of it: rows
+    /// closed, late and bad records. Meanwhile `beside` runs on this thread; it touches no task.
+    func slice(_ tasks: Slice, bytes: Int, beside: (() throws -> Void)? = nil) throws {
         guard !tasks.isEmpty else { return }
         let before = tasks.reduce(0) { $0 + $1.task.ledger.samples }
         for (source, task) in tasks where source.isIdle(task.id) { source.restingOffsets[task.id] = task.nextOffset }
-        let perSource = Dictionary(grouping: tasks, by: { $0.source.definition.name })
-        for (_, group) in perSource {
-            let handed = Handed(tasks: group.map(\.task), latestTimestampMs: futureLimit(of: group[0].source))
-            pool.run(handed.tasks.count) { index in
-                let task = handed.tasks[index]
-                task.process(maxBytes: bytes) { handed.latestTimestampMs(task, $0) }
-            }
-        }
+        try process(tasks, bytes, beside)
         for (source, task) in tasks {
             if let failure = task.failure {
                 guard try passHole(task, failure) else { throw JobFailure("\(task.id): \(failure)") }
@@ -181,6 +176,23 @@ public final class JobExecution {
         }
         lastWork.samples += tasks.reduce(0) { $0 + $1.task.ledger.samples } - before
         if tasks.contains(where: { $0.task.advanced }) { dirty = true }
+    }
+
+    private func process(_ tasks: Slice, _ bytes: Int, _ beside: (() throws -> Void)?) throws {
+        var limits: [String: (PartitionTask, RawRecord) -> Int64] = [:]
+        for source in sources + broadcasts where tasks.contains(where: { $0.source === source }) {
+            limits[source.definition.name] = futureLimit(of: source)
+        }
+        let handed = Handed(
+            work: tasks.map { ($0.task, limits[$0.source.definition.name] ?? { _, _ in .max }) })
+        let work: @Sendable (Int) -> Void = { index in
+            let (task, latestTimestampMs) = handed.work[index]
+            task.process(maxBytes: bytes) { latestTimestampMs(task, $0) }
+        }
+        guard let beside else { return pool.run(tasks.count, work) }
+        pool.begin(tasks.count, work)
+        defer { pool.end() }
+        try beside()
     }
 
     /// Whether this is a live run: `maxFutureSkew` and idleness look at the clock.
@@ -251,14 +263,28 @@ public final class JobExecution {
 
     /// Emits what is closed; with `trigger` also the rows of update and complete mode.
     func emit(trigger: Bool) throws {
+        try gather()
+        try show(trigger: trigger)
+    }
+
+    /// Takes from the partitions what is closed, and what came late: they may go on while it is shown.
+    func gather() throws {
         passEvents()
+        for source in sources {
+            try source.gather()
+            takeLate(source)
+            // What a checkpoint is to hold stays.
+            if replayCheckpoint == nil { for task in source.tasks { task.retireIfDone() } }
+        }
+    }
+
+    /// Emits what was gathered. With `trigger` the partitions stand still.
+    func show(trigger: Bool = false) throws {
         for source in sources {
             closingRecordMs = isLive && !trigger ? source.closingRecordMs : nil
             try source.emit(trigger: trigger) { try write($1, query: $0, source) }
             closingRecordMs = nil
             try writeLate(source)
-            // What a checkpoint is to hold stays.
-            if replayCheckpoint == nil { for task in source.tasks { task.retireIfDone() } }
         }
         try writeAnomalies()
     }
@@ -277,22 +303,30 @@ public final class JobExecution {
     func emitAtEnd(keepOpen: Bool) throws {
         for source in sources {
             try source.emitAtEnd(keepOpen: keepOpen) { try write($1, query: $0, source) }
+            takeLate(source)
             try writeLate(source)
         }
         try writeAnomalies()
     }
 
-    private func writeLate(_ source: SourceExecution) throws {
+    private func takeLate(_ source: SourceExecution) {
         for (place, entry) in source.emitters.enumerated() {
             guard let sink = outputs.queries[entry.index].late else { continue }
             let query = entry.emitter.plan.name
             for task in source.tasks {
                 let late = task.operators[place].takeLate()
                 guard !late.isEmpty else { continue }
-                let documents = late.map { outputs.encodeLate(query, task.id, $0) }
-                try sink.write(DocumentBatch(documents: documents), info(query: query, watermarkMs: task.watermarkMs))
+                let documents = DocumentBatch(documents: late.map { outputs.encodeLate(query, task.id, $0) })
+                let info = info(query: query, watermarkMs: task.watermarkMs)
+                source.late.append { try sink.write(documents, info) }
             }
         }
+    }
+
+    private func writeLate(_ source: SourceExecution) throws {
+        let late = source.late
+        source.late = []
+        for write in late { try write() }
     }
 
     // MARK: Epochs

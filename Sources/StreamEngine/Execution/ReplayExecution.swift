@@ -60,6 +60,8 @@ extension JobExecution {
         prepareRepetition()
         let startNs = clock.monotonicNs()
         var pace = options.speed.map { Pace(speed: $0) }
+        // What a slice closed is emitted while the next one is processed. Decisions of a recorded run act between the two.
+        let isOverlapping = options.workers > 1 && recordedRun == nil
         while !stop.isRequested {
             repeatDecisions()
             let ready = runnable(&pace)
@@ -74,15 +76,18 @@ extension JobExecution {
             }
             // The first slice is only to learn where each partition begins: with thirty files that follow each other, a
             // large one of each would wait in memory for the first file to end.
-            try slice(ready, bytes: isFirst ? min(options.sliceBytes, 1024) : options.sliceBytes)
+            let bytes = isFirst ? 1024 : pace == nil ? options.sliceBytes : options.sliceBytes / 4
+            try slice(ready, bytes: bytes, beside: isOverlapping ? { try self.show() } : nil)
             tellNotices(log)
             if isFirst { for entry in ready { entry.task.hibernate() } }
             for source in sources { source.advanceWatermark() }
-            try emit(trigger: false)
+            try gather()
+            if !isOverlapping { try show() }
             try commitIfDue()
             progress(currentProgress(startNs: startNs))
             try topicWatch?.attend(isWaiting: !ready.contains { $0.task.advanced || $0.task.hasEnded }, log)
         }
+        try show()
         if !stop.isRequested {
             try leaveCheckpoint()
             try emitAtEnd(keepOpen: options.keepOpen)
@@ -96,7 +101,9 @@ extension JobExecution {
     }
 
     private func commitIfDue() throws {
-        guard clock.monotonicNs() >= nextTriggerNs, hasNews else { return }
+        guard clock.monotonicNs() >= nextTriggerNs else { return }
+        try show()
+        guard hasNews else { return }
         try emit(trigger: true)
         try commitEpoch()
     }

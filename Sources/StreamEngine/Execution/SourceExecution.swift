@@ -17,6 +17,8 @@ final class SourceExecution {
     var closingRecordMs: Int64?
     /// The next offset of each idle partition (live only).
     var restingOffsets: [PartitionID: Int64] = [:]
+    /// Writes late samples that were taken from the partitions.
+    var late: [() throws -> Void] = []
     /// Windows that only the end of input closed.
     var closedByEnd = 0
     /// Tasks of partitions that were given back: they go on where they stopped when the partition comes again, and their
@@ -170,21 +172,29 @@ final class SourceExecution {
 
     // MARK: Emission
 
-    /// Emits what the watermark has closed, and with `trigger` the rows of update and complete mode. `body` is given the
-    /// query's place in the job.
-    func emit(trigger: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
-        if trigger { try emitLocalTrigger(body) }
+    /// Takes from the partitions what the watermark has closed: they may go on while it is emitted.
+    func gather() throws {
         for (place, entry) in emitters.enumerated() where !isLocal(entry.emitter.plan) {
-            let emitter = entry.emitter
-            let plan = emitter.plan
+            let plan = entry.emitter.plan
             if let watermarkMs, !plan.neverCloses {
                 let closed = plan.window.newestClosed(watermarkMs: watermarkMs, latenessMs: plan.latenessMs)
                 for task in tasks { task.operators[place].freeze(through: closed) }
             }
-            try emitter.collect(operators(place))
+            try entry.emitter.collect(operators(place))
+        }
+    }
+
+    /// Emits what was gathered, and with `trigger` the rows of update and complete mode, for which the partitions must
+    /// stand still. `body` is given the query's place in the job.
+    func emit(trigger: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
+        if trigger { try emitLocalTrigger(body) }
+        for (place, entry) in emitters.enumerated() where !isLocal(entry.emitter.plan) {
+            let emitter = entry.emitter
             if trigger { try emitter.emitTrigger(operators(place)) { try body(entry.index, $0) } }
             // In update mode windows stay until a trigger has shown their last rows.
-            guard trigger || plan.outputMode == .append, let watermarkMs, !plan.neverCloses else { continue }
+            guard trigger || emitter.plan.outputMode == .append, let watermarkMs, !emitter.plan.neverCloses else {
+                continue
+            }
             try emitter.emitClosed(watermarkMs: watermarkMs) { try body(entry.index, $0) }
         }
     }

@@ -5,7 +5,7 @@ public struct ParquetSettings: Sendable, Equatable {
     /// zstd by default, at level 3.
     public var compression = BlockCompression.zstd(level: 3)
     /// A row group holds about this many bytes of column data, before compression.
-    public var rowGroupBytes = 32 << 20
+    public var rowGroupBytes = 8 << 20
     /// A page holds about this many bytes of column data, before compression.
     public var pageBytes = 1 << 20
     /// A page holds this many rows at most, so that its index tells readers something.

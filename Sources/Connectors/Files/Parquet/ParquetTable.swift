@@ -27,7 +27,7 @@ public struct ParquetTable {
     }
 
     private mutating func flush() throws(CompressionFailure) {
-        bytes.append(contentsOf: try encoder.encode(rows))
+        for piece in try encoder.encode(rows) { bytes.append(contentsOf: piece) }
         rows = ParquetRowBuffer(schema)
     }
 

@@ -4,25 +4,17 @@ import Platform
 final class BackgroundMerge {
     private let result = Monitor<Result<ManifestMerge, ParquetMerger.Failure>?>(nil)
     let work: ParquetMerger.Work
-    private let thread: Thread?
 
-    /// Begins at once; in this thread where `isInline`.
-    init(_ merger: ParquetMerger, _ work: ParquetMerger.Work, isInline: Bool) {
+    /// Begins as soon as `queue` is free; without one, at once and in this thread.
+    init(_ merger: ParquetMerger, _ work: ParquetMerger.Work, on queue: WorkQueue?) {
         self.work = work
         let result = self.result
         let run: @Sendable () -> Void = {
             let outcome = Result { () throws(ParquetMerger.Failure) in try merger.merge(work) }
             result.withLock { $0 = outcome }
         }
-        if isInline {
-            run()
-            thread = nil
-        } else {
-            thread = Thread(name: "merge", run)
-        }
+        if let queue { queue.add(run) } else { run() }
     }
-
-    deinit { thread?.join() }
 
     /// What came of it; nil while it goes on.
     var outcome: Result<ManifestMerge, ParquetMerger.Failure>? { result.withLock { $0 } }

@@ -56,18 +56,18 @@ struct ParquetMerger: Sendable {
         if let rows = work.rows {
             var all = ParquetRowBuffer(schema)
             for part in rows { all.append(part) }
-            let bytes: [UInt8]
+            let pieces: [[UInt8]]
             do throws(CompressionFailure) {
-                bytes = try encoder.encode(all)
+                pieces = try encoder.encode(all)
             } catch {
                 throw Failure(description: error.description)
             }
-            try Self.mapped { () throws(IOFailure) in try file.append(bytes, rows: Int64(all.rowCount)) }
+            try Self.mapped { () throws(IOFailure) in try file.append(pieces, rows: Int64(all.rowCount)) }
         } else {
             for source in work.sources { try copy(source, to: file, &encoder) }
         }
         try Self.mapped { () throws(IOFailure) in
-            try file.append(encoder.end(keyValues: work.keyValues), rows: 0)
+            try file.append([encoder.end(keyValues: work.keyValues)], rows: 0)
             try file.putAside()
         }
     }
@@ -89,7 +89,7 @@ struct ParquetMerger: Sendable {
             var out = encoder.beginCopy()
             out.append(contentsOf: bytes[group.range])
             encoder.copied(group.group, from: Int64(group.range.lowerBound), byteCount: Int64(group.range.count))
-            try Self.mapped { () throws(IOFailure) in try file.append(out, rows: group.group.metaData.rowCount) }
+            try Self.mapped { () throws(IOFailure) in try file.append([out], rows: group.group.metaData.rowCount) }
         }
     }
 

@@ -42,6 +42,7 @@ public final class ParquetSink: Sink {
     private let clock: any Clock
     private let manifest: ManifestWriter
     private let compressor: BlockCompressor
+    private let thread: ParquetEncodingThread
     private let small: SmallFiles
     private var names: PartNames
 
@@ -66,7 +67,7 @@ public final class ParquetSink: Sink {
     }
 
     /// Rows that wait in memory, over all folders, are not more than this many row groups.
-    private static let bufferedRowGroups = 2
+    private static let bufferedRowGroups = 8
     /// A document has this many full files, or this many files at all.
     private static let documentFilesMax = (full: 64, all: 16_384)
 
@@ -87,6 +88,7 @@ public final class ParquetSink: Sink {
         columns = rowSchema.columns.indices.filter { !folders.contains($0) }
         schema = RowSchema(columns: columns.map { rowSchema.columns[$0] })
         compressor = BlockCompressor(settings.files.compression)
+        thread = ParquetEncodingThread(settings.files)
         small = SmallFiles(
             ParquetMerger(directory: directory, schema: schema, settings: settings.files, files: files),
             policy: MergePolicy(targetBytes: settings.targetFileBytes, maxAgeMs: settings.maxFileAgeMs),
@@ -176,7 +178,7 @@ public final class ParquetSink: Sink {
         if let part = parts[folder] { return part }
         let part = ParquetPart(
             folder: folder, schema: schema, settings: settings.files, compressor: compressor,
-            createdMs: clock.wallMs())
+            thread: thread, createdMs: clock.wallMs())
         parts[folder] = part
         return part
     }

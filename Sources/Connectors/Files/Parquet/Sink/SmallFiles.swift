@@ -18,6 +18,8 @@ final class SmallFiles {
     private let merger: ParquetMerger
     private let policy: MergePolicy
     private let isInline: Bool
+    /// Begun with the first merge.
+    private lazy var queue = WorkQueue(name: "merge")
     /// Rows in memory are not more than this.
     private let retainedBytesMax: Int
     private var kept: [Kept] = []
@@ -94,12 +96,13 @@ final class SmallFiles {
             let rows = chosen.compactMap(\.rows)
             let isInMemory =
                 rows.count == chosen.count
-                && rows.reduce(0) { $0 + $1.byteCount } <= merger.settings.rowGroupBytes
+                && rows.reduce(0) { $0 + $1.byteCount } <= retainedBytesMax
             let work = ParquetMerger.Work(
                 sources: chosen.map(\.entry), rows: isInMemory ? rows : nil, path: try path(folder),
                 keyValues: keyValues)
             running = (
-                BackgroundMerge(merger, work, isInline: isInline), choice, chosen.map(\.createdMs).min() ?? nowMs
+                BackgroundMerge(merger, work, on: isInline ? nil : queue), choice,
+                chosen.map(\.createdMs).min() ?? nowMs
             )
             return
         }

@@ -9,7 +9,7 @@ struct EncodingChoice {
     /// Texts that are tried.
     private static let sampleCount = 16_384
     /// Numbers that are tried: so many stretches of so many values, spread over the column.
-    private static let stretches = (count: 4, values: 2048)
+    private static let stretches = (count: 4, values: 1024)
 
     func values(_ column: ParquetColumnBuffer) throws(CompressionFailure) -> ParquetValues {
         switch column.type {
@@ -60,7 +60,8 @@ struct EncodingChoice {
                 bestBytes = bytes
             }
         }
-        let wordsMax = settings.dictionaryBytesMax / 8
+        // One that has most values itself, and their indices besides, makes nothing smaller.
+        let wordsMax = Swift.min(settings.dictionaryBytesMax / 8, column.valueCount / 2)
         guard Self.mayFit(sample, of: column.valueCount, wordsMax, word) else { return best }
         // A dictionary counts whole, its indices as the sample says.
         let count = column.valueCount
@@ -68,7 +69,7 @@ struct EncodingChoice {
         let dictionary = ParquetValues.dictionary(codes: words.codes, page: words.page, count: words.words.count)
         let scale = Double(count) / Double(max(sample.reduce(0) { $0 + $1.count }, 1))
         let indexBytes = Double(try compressedBytes(dictionary, sample)) * scale
-        let pageBytes = Double(try compressor.compress(words.page).count)
+        let pageBytes = Double(try compressedBytes(words.page))
         return indexBytes + pageBytes < Double(bestBytes) * scale ? dictionary : best
     }
 
@@ -99,6 +100,10 @@ struct EncodingChoice {
     private func compressedBytes(_ values: ParquetValues, _ sample: [Range<Int>]) throws(CompressionFailure) -> Int {
         var out: [UInt8] = []
         for stretch in sample { values.append(stretch, to: &out) }
-        return try compressor.compress(out).count
+        return try compressedBytes(out)
+    }
+
+    private func compressedBytes(_ bytes: [UInt8]) throws(CompressionFailure) -> Int {
+        try compressor.compress(bytes) { compressed in compressed.count }
     }
 }

@@ -48,6 +48,7 @@ struct ParquetChunkEncoder {
         var pageCount: Int32 = 0
         var bounds = ParquetChunkBounds(column)
         var body: [UInt8] = []
+        chunk.bytes.reserveCapacity(chunk.bytes.count + column.byteCount)
         for page in ParquetPages(column, settings: settings) {
             let offset = chunk.bytes.count
             body.removeAll(keepingCapacity: true)
@@ -83,16 +84,17 @@ struct ParquetChunkEncoder {
         guard body.count <= Int(Int32.max) else {
             throw CompressionFailure("a Parquet page of \(body.count) bytes; pages have 2 GiB at most")
         }
-        let compressed = try compressor.compress(body)
-        guard compressed.count <= Int(Int32.max) else {
-            throw CompressionFailure("a Parquet page of \(compressed.count) bytes; pages have 2 GiB at most")
+        let compressedBytes = try compressor.compress(body) { compressed in
+            guard let count = Int32(exactly: compressed.count) else { return compressed.count }
+            let head = ParquetPageHeader(kind, uncompressedBytes: Int32(body.count), compressedBytes: count).encoded
+            chunk.bytes.append(contentsOf: head)
+            chunk.bytes.append(contentsOf: compressed)
+            chunk.metaData.uncompressedBytes += Int64(head.count + body.count)
+            return compressed.count
         }
-        let head = ParquetPageHeader(
-            kind, uncompressedBytes: Int32(body.count), compressedBytes: Int32(compressed.count)
-        ).encoded
-        chunk.bytes.append(contentsOf: head)
-        chunk.bytes.append(contentsOf: compressed)
-        chunk.metaData.uncompressedBytes += Int64(head.count + body.count)
+        guard compressedBytes <= Int(Int32.max) else {
+            throw CompressionFailure("a Parquet page of \(compressedBytes) bytes; pages have 2 GiB at most")
+        }
     }
 
     /// Definition levels, 1 for a value and 0 for a null, behind their length in bytes (Data Pages v1).

@@ -25,12 +25,16 @@ struct ParquetColumnBuffer {
     /// A buffer with room for `room` cells: growing to it moves no cell.
     init(type: ColumnType, room: Int = 0) {
         self.type = type
-        guard room > 0 else { return }
+        if room > 0 { reserve(rows: room) }
+    }
+
+    /// Makes room for `count` cells.
+    mutating func reserve(rows count: Int) {
         switch type {
-        case .timestamp, .int64: integers.reserveCapacity(room)
-        case .double: doubles.reserveCapacity(room)
-        case .boolean: booleans.reserveCapacity(room)
-        case .text: codes.reserveCapacity(room)
+        case .timestamp, .int64: integers.reserveCapacity(count)
+        case .double: doubles.reserveCapacity(count)
+        case .boolean: booleans.reserveCapacity(count)
+        case .text: codes.reserveCapacity(count)
         }
     }
 

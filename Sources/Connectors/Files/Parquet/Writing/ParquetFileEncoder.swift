@@ -17,7 +17,7 @@ struct ParquetFileEncoder {
     }
 
     private let schema: ParquetSchema
-    private let chunks: ParquetChunkEncoder
+    let chunks: ParquetChunkEncoder
     private var rowGroups: [RowGroup] = []
     private var position: Int64 = 0
 
@@ -37,32 +37,32 @@ struct ParquetFileEncoder {
         position = mark.bytes
     }
 
-    /// The file's next bytes: a row group of these rows, behind the magic bytes where it is the first.
-    mutating func encode(_ rows: ParquetRowBuffer) throws(CompressionFailure) -> [UInt8] {
+    /// The file's next bytes, in pieces: a row group of these rows, behind the magic bytes where it is the first.
+    mutating func encode(_ rows: ParquetRowBuffer) throws(CompressionFailure) -> [[UInt8]] {
         place(try chunks.encode(rows, schema), rowCount: rows.rowCount)
     }
 
     /// The same with column chunks that are made already (`ParquetChunkEncoder.encode`): they stand behind each other.
-    mutating func place(_ chunks: [EncodedChunk], rowCount: Int) -> [UInt8] {
-        var bytes = position == 0 ? ParquetFileMetaData.magic : []
-        bytes.reserveCapacity(chunks.reduce(bytes.count) { $0 + $1.bytes.count })
+    mutating func place(_ chunks: [EncodedChunk], rowCount: Int) -> [[UInt8]] {
+        var pieces = position == 0 ? [ParquetFileMetaData.magic] : []
+        position += Int64(pieces.first?.count ?? 0)
+        let start = position
         var group = RowGroup(metaData: ParquetRowGroup(), columnIndexes: [], offsetIndexes: [])
         group.metaData.rowCount = Int64(rowCount)
-        let start = position + Int64(bytes.count)
         for var chunk in chunks {
-            chunk.metaData.move(by: position + Int64(bytes.count))
-            chunk.offsetIndex.move(by: position + Int64(bytes.count))
+            chunk.metaData.move(by: position)
+            chunk.offsetIndex.move(by: position)
             group.metaData.uncompressedBytes += chunk.metaData.uncompressedBytes
             group.metaData.columns.append(ParquetColumnChunk(chunk.metaData))
             group.columnIndexes.append(chunk.columnIndex)
             group.offsetIndexes.append(chunk.offsetIndex)
-            bytes.append(contentsOf: chunk.bytes)
+            pieces.append(chunk.bytes)
+            position += Int64(chunk.bytes.count)
         }
         group.metaData.fileOffset = start
-        group.metaData.compressedBytes = position + Int64(bytes.count) - start
+        group.metaData.compressedBytes = position - start
         append(group)
-        position += Int64(bytes.count)
-        return bytes
+        return pieces
     }
 
     private mutating func append(_ group: RowGroup) {

@@ -10,6 +10,11 @@ struct ParquetRowBuffer {
         columns = schema.columns.map { ParquetColumnBuffer(type: $0.type, room: room) }
     }
 
+    /// Makes room for `count` rows.
+    mutating func reserve(rows count: Int) {
+        for index in columns.indices { columns[index].reserve(rows: count) }
+    }
+
     /// Forgets all rows and keeps the room they had.
     mutating func removeAll() {
         for index in columns.indices { columns[index].removeAll() }

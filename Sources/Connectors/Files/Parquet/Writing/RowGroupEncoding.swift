@@ -1,42 +1,72 @@
 import Platform
 import StreamEngine
 
-/// A row group being encoded and compressed on a thread of its own, while rows of the next one are gathered.
+/// A row group being encoded and compressed beside the thread that gathers rows: column by column, by a thread of the sink
+/// and, once it waits for the result, by the waiting thread too.
 ///
-/// Nothing is shared with that thread: it has the rows, and gives back column chunks whose places are counted from their own
-/// first bytes. Writing them, and where they stand in the file, stays with the thread that owns the file, so that files are
-/// the same bytes, and failures come in the same order, as without the thread.
-final class RowGroupEncoding {
-    private(set) var rows: ParquetRowBuffer
-    private let result: Monitor<Result<[EncodedChunk], CompressionFailure>?>
-    private let thread: Thread
-    private var isJoined = false
+/// What comes of a column does not depend on who encodes it. Writing column chunks, and where they stand in the file, stays
+/// with the thread that owns the file, so that files are the same bytes, and failures come in the same order, as with one
+/// thread.
+///
+/// Unchecked: `rows` is read only while columns are left to encode, and changed by `takeRoom` only, when all are encoded;
+/// the rest never changes, or is kept under the monitor.
+final class RowGroupEncoding: @unchecked Sendable {
+    private struct Progress {
+        var chunks: [EncodedChunk?]
+        var next = 0
+        var unfinished: Int
+        var failure: CompressionFailure?
+    }
 
-    /// Begins at once.
-    init(_ rows: ParquetRowBuffer, _ schema: ParquetSchema, _ settings: ParquetSettings) {
-        let result = Monitor<Result<[EncodedChunk], CompressionFailure>?>(nil)
+    private(set) var rows: ParquetRowBuffer
+    private let schema: ParquetSchema
+    private let progress: Monitor<Progress>
+
+    /// Begins as soon as `thread` is free.
+    init(_ rows: ParquetRowBuffer, _ schema: ParquetSchema, on thread: ParquetEncodingThread) {
         self.rows = rows
-        self.result = result
-        thread = Thread(name: "row group") {
-            // Compressors keep their tables and belong to one thread; what they give does not depend on it.
-            let encoder = ParquetChunkEncoder(
-                settings: settings, compressor: BlockCompressor(settings.compression))
-            let outcome = Result { () throws(CompressionFailure) in try encoder.encode(rows, schema) }
-            result.withLock { $0 = outcome }
+        self.schema = schema
+        let count = rows.columns.count
+        progress = Monitor(Progress(chunks: Array(repeating: nil, count: count), unfinished: count))
+        thread.encode(self)
+    }
+
+    /// Encodes columns until none is left to begin.
+    fileprivate func work(_ encoder: ParquetChunkEncoder) {
+        while let index = takeColumn() {
+            let outcome = encode(index, encoder)
+            progress.withLock {
+                $0.unfinished -= 1
+                switch outcome {
+                case .success(let chunk): $0.chunks[index] = chunk
+                case .failure(let failure): $0.failure = $0.failure ?? failure
+                }
+            }
         }
     }
 
-    deinit { if !isJoined { thread.join() } }
-
-    /// Waits for the column chunks.
-    func wait() throws(CompressionFailure) -> [EncodedChunk] {
-        guard let outcome = result.wait({ $0 }) else {
-            preconditionFailure("a wait without a limit ends with a result")
+    private func takeColumn() -> Int? {
+        progress.withLock {
+            guard $0.next < $0.chunks.count else { return nil }
+            $0.next += 1
+            return $0.next - 1
         }
-        // Then the rows are this object's alone.
-        if !isJoined { thread.join() }
-        isJoined = true
-        return try outcome.get()
+    }
+
+    private func encode(_ index: Int, _ encoder: ParquetChunkEncoder) -> Result<EncodedChunk, CompressionFailure> {
+        Result { () throws(CompressionFailure) in
+            try encoder.encode(
+                rows.columns[index], name: schema.columns[index].name, isOptional: schema.isOptional(index))
+        }
+    }
+
+    /// The column chunks. Until they are there, the caller's `encoder` takes part in the work.
+    func wait(_ encoder: ParquetChunkEncoder) throws(CompressionFailure) -> [EncodedChunk] {
+        work(encoder)
+        let done: Progress? = progress.wait { $0.unfinished == 0 ? $0 : nil }
+        guard let done else { preconditionFailure("a wait without a limit ends with a result") }
+        if let failure = done.failure { throw failure }
+        return done.chunks.compactMap { $0 }
     }
 
     /// A buffer without rows, with the room of those that were encoded. Called when they are written.
@@ -45,5 +75,28 @@ final class RowGroupEncoding {
         swap(&room, &rows)
         room.removeAll()
         return room
+    }
+}
+
+/// The thread of a sink that encodes row groups, one after another. It starts with the first one.
+///
+/// Unchecked: the sink's thread alone makes and uses this object and `queue`; `encoder`, whose compressor keeps its tables
+/// and belongs to one thread, is used by the queue's pieces only.
+final class ParquetEncodingThread: @unchecked Sendable {
+    private let encoder: ParquetChunkEncoder
+    private lazy var queue = WorkQueue(name: "row groups")
+
+    init(_ settings: ParquetSettings) {
+        encoder = ParquetChunkEncoder(settings: settings, compressor: BlockCompressor(settings.compression))
+    }
+
+    fileprivate func encode(_ group: RowGroupEncoding) {
+        let encoder = Handed(encoder: encoder)
+        queue.add { group.work(encoder.encoder) }
+    }
+
+    /// Unchecked: see `ParquetEncodingThread`.
+    private struct Handed: @unchecked Sendable {
+        let encoder: ParquetChunkEncoder
     }
 }
