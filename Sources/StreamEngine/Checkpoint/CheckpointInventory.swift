@@ -36,6 +36,8 @@ public struct CheckpointInventory: Sendable {
         public let bytes: Int64
         /// The process whose epochs they are of.
         let incarnation: String
+        /// These epochs, as the file's name says.
+        let epochs: ClosedRange<Int>
         let header: StateFileHeader?
         public let error: CheckpointError?
     }
@@ -146,7 +148,9 @@ public struct CheckpointInventory: Sendable {
                 }
                 guard header != nil || error?.kind != .missing else { continue }
                 decisions.append(
-                    Decisions(path: path, bytes: bytes, incarnation: incarnation, header: header, error: error))
+                    Decisions(
+                        path: path, bytes: bytes, incarnation: incarnation, epochs: range, header: header, error: error)
+                )
             }
         }
     }

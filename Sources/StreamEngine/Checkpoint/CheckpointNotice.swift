@@ -8,6 +8,8 @@ public enum CheckpointNotice: Sendable, CustomStringConvertible {
     case snapshotUnusable(PartitionID, CheckpointError)
     /// Old files could not be looked through or taken away; it is tried again at the next cleaning.
     case cleaningFailed(CheckpointError)
+    /// What the clock decided cannot be read from a file of `decisions/`: it stays where it is, and with it what may depend on it.
+    case decisionsUnreadable(CheckpointError)
     /// The file of an epoch that was given up could not be taken away. No epoch is written before it is.
     case discardFailed(EpochToken, IOFailure)
 
@@ -20,6 +22,9 @@ public enum CheckpointNotice: Sendable, CustomStringConvertible {
             "the snapshot of \(partition) cannot be used, its older state is read instead: \(error.description)"
         case .cleaningFailed(let error):
             "old checkpoint files were not taken away: \(error.description); it is tried again"
+        case .decisionsUnreadable(let error):
+            "\(error.description); the run goes on, but it cannot be repeated from there (`replay --decisions`): put the file "
+                + "back from a copy of the checkpoint"
         case .discardFailed(let token, let failure):
             "the file of epoch \(token), which was given up, is still there: \(failure.description)"
         }

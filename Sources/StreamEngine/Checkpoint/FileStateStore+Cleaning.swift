@@ -136,7 +136,7 @@ extension FileStateStore {
         var candidates: [EpochRecord] = []
         // The last file of a process may be of an epoch that was not decided, unless somebody went on from it.
         var newest: [String: Int] = [:]
-        var goneOnFrom = retention.predecessors
+        var goneOnFrom: Set<EpochToken>? = retention.predecessors
         for other in try names(in: layout.epochs) where other != incarnation {
             guard CheckpointLayout.isIncarnation(other) else { continue }
             for name in try names(in: layout.epochs(of: other)) {
@@ -145,14 +145,16 @@ extension FileStateStore {
                     try removeAbandoned(path, untilMs)
                     continue
                 }
-                // A damaged file does not say whose it is: it stays, and `checkpoint verify` names it.
-                guard let number = CheckpointLayout.number(of: name),
-                    let reader = try? StateFileReader(path, files: files), (try? reader.close()) != nil
-                else { continue }
+                // A damaged file does not say whose it is, nor what it goes on from: it stays, and `checkpoint verify` names it.
+                guard let number = CheckpointLayout.number(of: name) else { continue }
+                guard let reader = try? StateFileReader(path, files: files), (try? reader.close()) != nil else {
+                    goneOnFrom = nil
+                    continue
+                }
                 let header = reader.header
                 let token = EpochToken(incarnation: other, number: number)
                 newest[other] = max(newest[other] ?? 0, number)
-                goneOnFrom.formUnion(header.record.decisions.compactMap(\.predecessor))
+                goneOnFrom?.formUnion(header.record.decisions.compactMap(\.predecessor))
                 let partitions = Set(header.record.partitions.map(\.partition)).union(header.sections.map(\.partition))
                 if !partitions.isEmpty, !needed.epochs.contains(token), partitions.allSatisfy(isSettled) {
                     candidates.append(header.record)

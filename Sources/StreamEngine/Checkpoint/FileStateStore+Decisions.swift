@@ -27,20 +27,20 @@ extension FileStateStore {
     }
 
     /// Keeps what epochs of other processes hold that are to go: of those that were decided. `newest`: each process's last
-    /// file.
+    /// file; nil for `goneOnFrom` where some file could not be read that may name more: then what is in doubt is kept too.
     func keepForeignDecisions(
-        _ gone: [EpochRecord], newest: [String: Int], goneOnFrom: Set<EpochToken>
+        _ gone: [EpochRecord], newest: [String: Int], goneOnFrom: Set<EpochToken>?
     ) throws(IOFailure) {
         let holding = gone.filter { !$0.decisions.isEmpty }
         func isInDoubt(_ token: EpochToken) -> Bool {
-            newest[token.incarnation] == token.number && !goneOnFrom.contains(token)
+            newest[token.incarnation] == token.number && goneOnFrom?.contains(token) == false
         }
         guard !holding.isEmpty else { return }
         var kept = holding.filter { !isInDoubt($0.token) }
         if kept.count < holding.count {
             // Who went on from it may have been cleaned away too.
             let named = try predecessorsInDecisions()
-            kept = holding.filter { !isInDoubt($0.token) || named.contains($0.token) }
+            kept = holding.filter { !isInDoubt($0.token) || named?.contains($0.token) ?? true }
         }
         for (other, records) in Dictionary(grouping: kept, by: \.token.incarnation) {
             let sorted = records.sorted { $0.token.number < $1.token.number }
@@ -76,9 +76,12 @@ extension FileStateStore {
             guard let largest = counts.max(), largest * 2 <= counts.reduce(0, +) else { return }
             var decisions: [Decision] = []
             for file in last {
-                // A damaged one stays as it is, for `checkpoint verify` to name.
-                guard let read = readDecisions(of: incarnation, file.epochs) else { return }
-                decisions += read
+                // A damaged one stays as it is.
+                do throws(CheckpointError) {
+                    decisions += try readDecisions(of: incarnation, file.epochs)
+                } catch {
+                    return reportUnreadable(error)
+                }
             }
             let merged = first...end
             try writeDecisions(decisions, of: incarnation, epochs: merged)
@@ -94,22 +97,37 @@ extension FileStateStore {
         }
     }
 
-    private func readDecisions(of owner: String, _ epochs: ClosedRange<Int>) -> [Decision]? {
+    private func readDecisions(of owner: String, _ epochs: ClosedRange<Int>) throws(CheckpointError) -> [Decision] {
         let path = FilePath.join(layout.decisions(of: owner), CheckpointLayout.decisionsName(epochs))
-        guard let reader = try? StateFileReader(path, files: files), (try? reader.close()) != nil,
-            reader.kind == .decisions
-        else { return nil }
+        let reader = try StateFileReader(path, files: files)
+        try reader.close()
+        guard reader.kind == .decisions else {
+            throw CheckpointError(.damaged, "checkpoint file \(path) is damaged: it holds \(reader.kind), no decisions")
+        }
         return reader.header.record.decisions
     }
 
-    private func predecessorsInDecisions() throws(IOFailure) -> Set<EpochToken> {
-        var found: Set<EpochToken> = []
+    /// The epochs that files of decisions say somebody went on from; nil where one of the files cannot be read.
+    private func predecessorsInDecisions() throws(IOFailure) -> Set<EpochToken>? {
+        var found: Set<EpochToken>? = []
         for owner in try names(in: layout.decisions) where CheckpointLayout.isIncarnation(owner) {
             for name in try names(in: layout.decisions(of: owner)) {
                 guard let epochs = CheckpointLayout.epochs(ofDecisions: name) else { continue }
-                found.formUnion((readDecisions(of: owner, epochs) ?? []).compactMap(\.predecessor))
+                do throws(CheckpointError) {
+                    found?.formUnion(try readDecisions(of: owner, epochs).compactMap(\.predecessor))
+                } catch {
+                    found = nil
+                    // Its owner may have merged it into another one meanwhile.
+                    if error.kind != .missing { reportUnreadable(error) }
+                }
             }
         }
         return found
+    }
+
+    /// Tells of a file once.
+    private func reportUnreadable(_ error: CheckpointError) {
+        let isNew = known.withLock { $0.retention.toldUnreadable.insert(error.description).inserted }
+        if isNew { report(.decisionsUnreadable(error)) }
     }
 }

@@ -12,6 +12,8 @@ public struct RecordedRun: Sendable {
     public private(set) var starts: [PartitionID: Int64] = [:]
     /// The offset each partition was read up to, itself not read. Broadcast sources have none: they are read outside epochs.
     public private(set) var ends: [PartitionID: Int64] = [:]
+    /// Newer epochs that may belong to the run and cannot be read: it is repeated up to the ones before them.
+    public private(set) var left: [CheckpointError] = []
     /// How many decisions were found.
     public private(set) var decisionCount = 0
 
@@ -65,14 +67,32 @@ public struct RecordedRun: Sendable {
             records: inventory.epochs.compactMap(\.record),
             kept: inventory.decisions.compactMap { one in one.header.map { (one.incarnation, $0.record.decisions) } },
             broadcast: broadcast,
-            damaged: inventory.epochs.compactMap(\.error) + inventory.decisions.compactMap(\.error))
+            unreadable: inventory.epochs.compactMap { one in
+                one.error.map {
+                    Unreadable(incarnation: one.token.incarnation, firstEpoch: one.token.number, error: $0)
+                }
+            }
+                + inventory.decisions.compactMap { one in
+                    one.error.map {
+                        Unreadable(incarnation: one.incarnation, firstEpoch: one.epochs.lowerBound, error: $0)
+                    }
+                })
+    }
+
+    /// A file that cannot be read, and what its name says of it.
+    public struct Unreadable: Sendable {
+        /// The process whose epochs it is of.
+        let incarnation: String
+        /// The oldest of them.
+        let firstEpoch: Int
+        let error: CheckpointError
     }
 
     /// The run that these epochs are of. `kept`: decisions of epochs that are gone, a process's in each file; `broadcast`: the
     /// names of the job's broadcast sources.
     public init(
         records: [EpochRecord], kept: [(incarnation: String, decisions: [Decision])] = [], broadcast: Set<String> = [],
-        damaged: [CheckpointError] = []
+        unreadable: [Unreadable] = []
     ) throws(CheckpointError) {
         let books = Self.books(records, kept)
         var newest: [PartitionID: EpochRecord] = [:]
@@ -88,11 +108,14 @@ public struct RecordedRun: Sendable {
                 }
             }
         }
+        left = unreadable.filter { one in
+            newest.values.contains { $0.token.incarnation == one.incarnation && $0.token.number < one.firstEpoch }
+        }.map(\.error)
         var used: Set<EpochToken> = []
         for (id, record) in newest {
             let count = record.earlierDecisions + record.decisions.count
             let own = try Self.follow(
-                id, Decision.Predecessor(epoch: record.token, decisionCount: count), books, damaged)
+                id, Decision.Predecessor(epoch: record.token, decisionCount: count), books, unreadable)
             starts[id] = own.start
             for epoch in own.epochs {
                 used.insert(epoch)
@@ -133,7 +156,7 @@ public struct RecordedRun: Sendable {
     /// Follows a partition back to its first record: the epochs that read it, and where.
     private static func follow(
         _ id: PartitionID, _ newest: Decision.Predecessor, _ books: [String: [Int: [Decision]]],
-        _ damaged: [CheckpointError]
+        _ unreadable: [Unreadable]
     ) throws(CheckpointError) -> (start: Int64, epochs: [EpochToken]) {
         var epochs: [EpochToken] = []
         var next = newest
@@ -144,7 +167,7 @@ public struct RecordedRun: Sendable {
             let count = book.values.reduce(0) { $0 + $1.count }
             guard count >= next.decisionCount else {
                 let wanted = next.decisionCount == .max ? "what it decided" : "\(next.decisionCount - count) decisions"
-                throw missing("\(wanted) of process \(incarnation) up to epoch \(last)", id, damaged)
+                throw missing("\(wanted) of process \(incarnation) up to epoch \(last)", id, next.epoch, unreadable)
             }
             var begin: (epoch: Int, decision: Decision)?
             for (number, decisions) in book where number >= begin?.epoch ?? 0 {
@@ -153,7 +176,7 @@ public struct RecordedRun: Sendable {
                 }
             }
             guard let begin, case .start(let after) = begin.decision.kind, let offset = begin.decision.nextOffset else {
-                throw missing("where process \(incarnation) began to read it", id, damaged)
+                throw missing("where process \(incarnation) began to read it", id, next.epoch, unreadable)
             }
             epochs += book.keys.filter { $0 >= begin.epoch }.map { EpochToken(incarnation: incarnation, number: $0) }
             guard let after else { return (offset, epochs) }
@@ -162,12 +185,23 @@ public struct RecordedRun: Sendable {
         throw CheckpointError(.damaged, "the epochs that read \(id) follow each other in a circle at \(next.epoch)")
     }
 
-    private static func missing(_ what: String, _ id: PartitionID, _ damaged: [CheckpointError]) -> CheckpointError {
-        let cause = damaged.first.map { "; \($0.description)" } ?? ""
+    /// What a process decided up to an epoch is not all there: `what`, of a partition.
+    private static func missing(
+        _ what: String, _ id: PartitionID, _ epoch: EpochToken, _ unreadable: [Unreadable]
+    ) -> CheckpointError {
+        let head = "the run cannot be repeated from its start: of \(id) it is not recorded any more: \(what)"
+        let tail = "A bare replay (without --decisions) takes no decision of the clock"
+        let own = unreadable.filter { $0.incarnation == epoch.incarnation && $0.firstEpoch <= epoch.number }
+        guard let first = own.first else {
+            return CheckpointError(
+                .missing,
+                "\(head). No file of the checkpoint holds it: put the directories epochs/\(epoch.incarnation) and "
+                    + "decisions/\(epoch.incarnation) back from a copy. \(tail)")
+        }
+        let others = own.count > 1 ? " (and \(own.count - 1) more: `checkpoint verify` names each)" : ""
         return CheckpointError(
-            .missing,
-            "the run cannot be repeated from its start: of \(id) it is not recorded any more: \(what)\(cause). A bare replay "
-                + "(without --decisions) takes no decision of the clock")
+            .damaged,
+            "\(head); \(first.error.description)\(others). Put it back from a copy of the checkpoint. \(tail)")
     }
 
     private mutating func take(_ decision: Decision, of id: PartitionID) {

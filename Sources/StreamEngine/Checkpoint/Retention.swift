@@ -32,6 +32,8 @@ struct Retention {
     var cleanedNs: Int64?
     var foreignCleanedNs: Int64?
     var isCleaning = false
+    /// What was said of files of decisions that cannot be read.
+    var toldUnreadable: Set<String> = []
 
     /// A file of decisions.
     struct DecisionFile {

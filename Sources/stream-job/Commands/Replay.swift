@@ -150,6 +150,7 @@ private enum Replay {
         guard let directory = arguments.value(decisions) else { return nil }
         let (run, changes) = try RecordedRun.read(directory, of: definition)
         for change in changes { console.warning("changed since the run: \(change)") }
+        for error in run.left { console.warning("\(error): the run is repeated up to the epoch before it") }
         let offsets = run.ends.reduce(Int64(0)) { $0 + max(0, $1.value - (run.starts[$1.key] ?? $1.value)) }
         console.note(
             "repeating the run of \(directory): \(Plural.of(Int(offsets), "offset")) of "

@@ -71,6 +71,12 @@ struct CleaningTests {
         try files.writeAtomically(damaged, to: path)
         let flipped = #expect(throws: CheckpointError.self) { try markers() }
         #expect(flipped?.description.contains("checkpoint file \(path) is damaged") == true, "\(flipped as Any)")
+        #expect(flipped?.description.contains("Put it back from a copy of the checkpoint") == true)
+        // A damaged file of another process is not the reason.
+        try files.createDirectories("/ck/decisions/other")
+        try files.writeAtomically(damaged, to: "/ck/decisions/other/1-3")
+        try files.writeAtomically(bytes, to: path)
+        #expect(try markers() == (1...300).map { $0 })
         #expect(try !CheckpointVerification(ToyJob.directory, files: files).isWhole)
     }
 
@@ -170,6 +176,50 @@ struct CleaningTests {
         try run(&job, 5, &random, snapshotEvery: 2)
         #expect(try files.list("/ck/epochs") == ["new", "other"])
         #expect(try files.list("/ck/state").isEmpty)
+    }
+
+    @Test("a file of decisions that cannot be read is named once, and what may depend on it is kept")
+    func unreadableDecisions() throws {
+        var random = SeededRandom(seed: 28)
+        func decide(_ job: inout ToyJob, _ count: Int, stepMs: Int64) throws -> EpochRecord {
+            var last: EpochRecord?
+            for _ in 0..<count {
+                pass(stepMs)
+                let record = try job.epoch(&random, snapshot: true)
+                job.decided(record)
+                try job.store.decided(record)
+                last = record
+            }
+            return try #require(last)
+        }
+        var old = ToyJob(files, incarnation: "old", partitions: [0, 1], options: ToyJob.options, clock: clock)
+        let left = try decide(&old, 6, stepMs: 10)
+        // It goes on from the last epoch of `old`; soon only a file of decisions says so.
+        var middle = ToyJob(files, incarnation: "middle", partitions: [], options: ToyJob.options, clock: clock)
+        try middle.resume(left)
+        let last = try decide(&middle, 12, stepMs: 10)
+        let path = "/ck/decisions/middle/\(try #require(names("middle", in: "decisions").first))"
+        let bytes = try files.readAll(path)
+        var damaged = bytes
+        damaged[bytes.count / 2] ^= 4
+        try files.writeAtomically(damaged, to: path)
+
+        var job = ToyJob(files, incarnation: "new", partitions: [], options: ToyJob.options, clock: clock)
+        try job.resume(last)
+        _ = try decide(&job, 8, stepMs: 200_000)
+        #expect(!names("old").contains("6"), "\(names("old"))")
+        let said = job.notices.withLock { $0.map(\.description) }
+        #expect(said.count == 1, "\(said)")
+        #expect(said.first?.hasPrefix("checkpoint file \(path) is damaged: ") == true, "\(said)")
+        #expect(said.first?.hasSuffix("put the file back from a copy of the checkpoint") == true, "\(said)")
+        // With the file put back nothing is missing.
+        func run() throws -> RecordedRun {
+            try RecordedRun(CheckpointInventory(ToyJob.directory, files: files), broadcast: [])
+        }
+        let error = #expect(throws: CheckpointError.self) { try run() }
+        #expect(error?.description.contains("checkpoint file \(path) is damaged: ") == true, "\(error as Any)")
+        try files.writeAtomically(bytes, to: path)
+        #expect(try run().freezes(of: ToyJob.partition(0)).map(\.watermarkMs) == (1...26).map { $0 })
     }
 
     @Test("what another process left stays while one of its partitions is not ours")

@@ -90,6 +90,17 @@ struct RunHistoryTests {
         }
     }
 
+    @Test func anUnreadableNewestEpochIsNamed() throws {
+        let error = CheckpointError(.damaged, "checkpoint file x is damaged")
+        let run = try RecordedRun(
+            records: records.filter { $0.token != token("b", 7) },
+            unreadable: [
+                RecordedRun.Unreadable(incarnation: "b", firstEpoch: 7, error: error),
+                RecordedRun.Unreadable(incarnation: "z", firstEpoch: 8, error: error),
+            ])
+        #expect(run.ends == [p0: 15, p1: 11] && run.left.map(\.description) == [error.description])
+    }
+
     @Test func aTimeThatTheJobWasTakenBackFromDoesNotCount() throws {
         // c goes on from a.2, as `reset-offsets` says; what a and b did afterwards is void.
         let back = record(
