@@ -8,10 +8,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 query, inputs, output, workers, mode = sys.argv[1:6]
+from pyflink.common import Configuration  # noqa: E402
 from pyflink.table import EnvironmentSettings, TableEnvironment  # noqa: E402
 
-settings = EnvironmentSettings.in_streaming_mode() if mode == "stream" else EnvironmentSettings.in_batch_mode()
-tables = TableEnvironment.create(settings)
+# Sorts and hash tables of batch mode spill to disk with the 128 MiB that a local cluster has otherwise.
+configuration = Configuration()
+configuration.set_string("taskmanager.memory.managed.size", "1g")
+configuration.set_string("taskmanager.numberOfTaskSlots", workers)
+configuration.set_string("pipeline.object-reuse", "true")
+settings = EnvironmentSettings.new_instance().with_configuration(configuration)
+tables = TableEnvironment.create((settings.in_streaming_mode() if mode == "stream" else settings.in_batch_mode()).build())
 tables.get_config().set("parallelism.default", workers)
 tables.get_config().set("table.local-time-zone", "UTC")
 if mode == "stream":

@@ -2,17 +2,20 @@
 """Makes the inputs of the comparison: `sample-json` as the prometheus-kafka-adapter writes it, one object a line, two files
 (two partitions). Deterministic: the same bytes everywhere (seed 9).
 
-    inputs.py DIRECTORY          makes few-json, many-json, and the same samples as text exposition: few-text, many-text
+    inputs.py DIRECTORY [SHAPE-FORM ...]         makes those that are not there (all: few-json, many-text and so on)
 
-few:  2,000,000 samples of    500 series (25 metrics x 20 instances), 4,000 scrapes 15 s apart: 16 h 40 min
-many: 2,000,000 samples of 200,000 series (25 metrics x 8,000 instances), 10 scrapes 15 s apart
-four: 4,000,000 samples of  1,000 series in four files, text only
+few:          2,000,000 samples of    500 series (25 metrics x 20 instances), 4,000 scrapes 15 s apart: 16 h 40 min
+many:         2,000,000 samples of 200,000 series (25 metrics x 8,000 instances), 10 scrapes 15 s apart
+long:        16,000,000 samples of  1,000 series, 16,000 scrapes, in four files, text only
+few-quarter:    500,000 samples: the first 1,000 scrapes of few, sample-json only
+many-quarter:   500,000 samples of  50,000 series, otherwise as many, sample-json only
 
 Each file has its share of the instances. A file is in time order; an instance is scraped at its own second of the 15. A third
 of the metrics are growing integers, a third decimals of three places, a third numbers of up to 17 digits.
 """
 import random
 import sys
+import tempfile
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -20,8 +23,11 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SCRAPE_SECONDS = 15
 METRICS = 25
 # Instances, scrapes, files.
-SHAPES = {"few": (20, 4000, 2), "many": (8000, 10, 2), "four": (40, 4000, 4)}
-FORMS = [("few", "json"), ("few", "text"), ("many", "json"), ("many", "text"), ("four", "text")]
+SHAPES = {"few": (20, 4000, 2), "many": (8000, 10, 2), "long": (40, 16000, 4), "few-quarter": (20, 1000, 2),
+          "many-quarter": (2000, 10, 2)}
+FORMS = [("few", "json"), ("few", "text"), ("many", "json"), ("many", "text"), ("long", "text"), ("few-quarter", "json"),
+         ("many-quarter", "json")]
+NAMES_OF_FORMS = [f"{shape}-{form}" for shape, form in FORMS]
 NAMES = [
     "node_cpu_seconds_total", "node_memory_MemAvailable_bytes", "node_disk_io_time_seconds_total", "node_load1",
     "node_network_receive_bytes_total",
@@ -73,15 +79,17 @@ def write(directory, shape, form):
                     out.write("".join([tail + next(value) + tails[second] for second, tail, value in series]))
 
 
-def make(directory):
-    """Makes what is not there yet."""
-    for shape, form in FORMS:
-        target = Path(directory) / f"{shape}-{form}"
+def make(directory, names=NAMES_OF_FORMS):
+    """Makes those of the names (`few-json`) that are not there yet."""
+    for name in names:
+        target = Path(directory) / name
         if target.exists():
             continue
-        partial = target.with_name(target.name + ".partial")
-        partial.mkdir(parents=True, exist_ok=True)
-        write(partial, shape, form)
+        print(f"making input {name} …", file=sys.stderr)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f"{name}.partial.", dir=directory))
+        write(partial, *name.rsplit("-", 1))
+        partial.chmod(0o755)
         partial.rename(target)
 
 
@@ -91,4 +99,4 @@ def samples(shape):
 
 
 if __name__ == "__main__":
-    make(sys.argv[1])
+    make(sys.argv[1], sys.argv[2:] or NAMES_OF_FORMS)

@@ -1,5 +1,6 @@
 """Spark: `spark.py QUERY INPUT OUTPUT WORKERS batch|stream`. Structured Streaming reads the files as a file source, with a
-checkpoint, and takes all that is there (`availableNow`)."""
+checkpoint, and takes all that is there (`availableNow`). State is in the default store, on the heap with a file beside it: RocksDB
+took a fifth more CPU time here."""
 import json
 import shutil
 import sys

@@ -9,14 +9,14 @@ queries:
     window: {window}
     groupBy: [name, instance]
     aggregates: {{n: count(), s: sum(value), a: avg(value), lo: min(value), hi: max(value), sd: stddev(value)}}
-    sinks: [{{parquet: {{path: rows}}}}]
+    sinks: [{{{sink}: {{path: rows}}}}]
 """
 WINDOWS = {"tumbling": "{size: 1m}", "sliding": "{size: 5m, slide: 10s}", "series": "{size: 1m}"}
 
 
-def command(program, query, inputs, output, workers, options=()):
+def command(program, query, inputs, output, workers, options=(), sink="parquet"):
     job = output.parent / f"{query}.yaml"
-    job.write_text(JOB.format(window=WINDOWS[query]))
+    job.write_text(JOB.format(window=WINDOWS[query], sink=sink))
     return [program, "replay", str(job), "--input", f"metrics={inputs}", "--output", str(output), "--workers", str(workers),
             "--summary", "json", *options]
 
