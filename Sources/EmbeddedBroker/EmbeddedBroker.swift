@@ -65,7 +65,11 @@ public final class EmbeddedBroker: Sendable {
             $0.mailbox = mailbox
             $0.ending = nil
         }
-        let thread = Thread(name: "broker") {
+        func giveUp() {
+            state.withLock { $0.mailbox = nil }
+            if lock >= 0 { close(lock) }
+        }
+        let serve: @Sendable () -> Void = {
             let loop: EventLoop
             do throws(BrokerError) {
                 loop = try Self.makeLoop(configuration, port: port, adminPort: adminPort, mailbox, started)
@@ -80,6 +84,13 @@ public final class EmbeddedBroker: Sendable {
             }
             if lock >= 0 { close(lock) }
         }
+        let thread: Thread
+        do throws(ThreadFailure) {
+            thread = try Thread(name: "broker", serve)
+        } catch {
+            giveUp()
+            throw BrokerError(error.description)
+        }
         let result = started.wait { $0 }
         switch result {
         case .success(let ports):
@@ -91,8 +102,7 @@ public final class EmbeddedBroker: Sendable {
             return ports.0
         case .failure(let error):
             thread.join()
-            state.withLock { $0.mailbox = nil }
-            if lock >= 0 { close(lock) }
+            giveUp()
             throw error
         case nil: throw BrokerError("the broker's thread has not answered")
         }

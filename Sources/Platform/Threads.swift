@@ -1,6 +1,23 @@
 import Glibc
 import Synchronization
 
+/// The system did not give a thread.
+public struct ThreadFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The thread's name.
+    public let name: String
+    /// The `errno` of `pthread_create`.
+    public let code: Int32
+
+    /// `the system refused a thread (data-1): Resource temporarily unavailable; …`, with what to do.
+    public var description: String {
+        let head = "the system refused a thread (\(name)): \(String(cString: strerror(code)))"
+        guard code == EAGAIN || code == ENOMEM else { return head }
+        return
+            "\(head); raise the limit on processes and threads (`ulimit -u`, a container's pids limit, TasksMax of systemd) "
+            + "or on memory (`ulimit -v`, and `ulimit -s`, which each thread takes for its stack), or use fewer (--workers)"
+    }
+}
+
 /// A POSIX thread. Swift concurrency stays at the edges (CLI, HTTP); the data plane runs on these.
 public final class Thread: Sendable {
     private let handle: pthread_t
@@ -10,21 +27,33 @@ public final class Thread: Sendable {
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
-    /// Starts a thread that runs `body`. The name shows in `top -H` (15 bytes at most).
-    public init(name: String, _ body: @escaping @Sendable () -> Void) {
+    /// Starts a thread that runs `body`. The name shows in `top -H` (15 bytes at most). `stackBytes`: of its stack; nil: what
+    /// the system gives (`ulimit -s`).
+    public init(
+        name: String, stackBytes: Int? = nil, _ body: @escaping @Sendable () -> Void
+    ) throws(ThreadFailure) {
         var thread = pthread_t()
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        if let stackBytes, case let code = pthread_attr_setstacksize(&attributes, stackBytes), code != 0 {
+            throw ThreadFailure(name: name, code: code)
+        }
         let start = Unmanaged.passRetained(
             Start {
                 Thread.nameCurrent(name)
                 body()
             })
-        let result = pthread_create(
-            &thread, nil,
+        let code = pthread_create(
+            &thread, &attributes,
             { argument in
                 if let argument { Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body() }
                 return nil
             }, start.toOpaque())
-        precondition(result == 0, "pthread_create failed: \(result)")
+        guard code == 0 else {
+            start.release()
+            throw ThreadFailure(name: name, code: code)
+        }
         handle = thread
     }
 
@@ -145,16 +174,27 @@ public final class WorkerPool: Sendable {
 
     private let monitor = Monitor(State())
     private let threads: [Thread]
-    /// How many threads work, the caller's own included.
+    /// How many threads were asked for, the caller's own included.
     public let width: Int
+    /// Why there are fewer; the work is then done by those there are. nil where all were started.
+    public let failure: ThreadFailure?
 
-    /// `width` >= 1; the calling thread of `run` is one of them.
-    public init(width: Int) {
+    /// `width` >= 1; the calling thread of `run` is one of them. `stackBytes` as of `Thread`.
+    public init(width: Int, stackBytes: Int? = nil) {
         self.width = max(width, 1)
         let monitor = self.monitor
-        threads = (1..<max(width, 1)).map { index in
-            Thread(name: "data-\(index)") { WorkerPool.serve(monitor) }
+        var threads: [Thread] = []
+        var failure: ThreadFailure?
+        do throws(ThreadFailure) {
+            for index in 1..<max(width, 1) {
+                threads.append(
+                    try Thread(name: "data-\(index)", stackBytes: stackBytes) { WorkerPool.serve(monitor) })
+            }
+        } catch {
+            failure = error
         }
+        self.threads = threads
+        self.failure = failure
     }
 
     /// Runs `work(0)` … `work(count - 1)` on all threads, each index once, and returns when all are done.

@@ -1,4 +1,5 @@
-/// A thread that does pieces of work one after another, in the order in which they were added.
+/// A thread that does pieces of work one after another, in the order in which they were added. Where the system refuses the
+/// thread, who adds a piece does it.
 public final class WorkQueue: Sendable {
     private struct Queue {
         var work: [@Sendable () -> Void] = []
@@ -7,13 +8,17 @@ public final class WorkQueue: Sendable {
     }
 
     private let queue: Monitor<Queue>
-    private let thread: Thread
+    private let thread: Thread?
 
-    /// Starts the thread. The name shows in `top -H` (15 bytes at most).
-    public init(name: String) {
+    /// Starts the thread. The name shows in `top -H` (15 bytes at most). `stackBytes` as of `Thread`.
+    public init(name: String, stackBytes: Int? = nil) {
         let queue = Monitor(Queue())
         self.queue = queue
-        thread = Thread(name: name) { Self.serve(queue) }
+        do throws(ThreadFailure) {
+            thread = try Thread(name: name, stackBytes: stackBytes) { Self.serve(queue) }
+        } catch {
+            thread = nil
+        }
     }
 
     /// Does what is queued, then ends the thread.
@@ -22,13 +27,18 @@ public final class WorkQueue: Sendable {
             defer { queue.isEnding = true }
             return !queue.isEnding
         }
-        if isFirst { thread.join() }
+        if isFirst { thread?.join() }
     }
 
     /// Queues a piece of work; false, and nothing is queued, where `limit` pieces wait already or the queue was stopped.
     @discardableResult
     public func add(limit: Int = .max, _ work: @escaping @Sendable () -> Void) -> Bool {
-        queue.withLock {
+        guard thread != nil else {
+            if queue.withLock({ $0.isEnding }) { return false }
+            work()
+            return true
+        }
+        return queue.withLock {
             guard !$0.isEnding, $0.work.count < limit else { return false }
             $0.work.append(work)
             return true
@@ -45,7 +55,7 @@ public final class WorkQueue: Sendable {
             queue.work = []
             return !queue.isEnding
         }
-        if isFirst { thread.join() }
+        if isFirst { thread?.join() }
     }
 
     private static func serve(_ queue: Monitor<Queue>) {

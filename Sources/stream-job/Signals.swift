@@ -44,11 +44,11 @@ enum Signals {
     }
 
     /// Begins to turn signals into `stop`. Call before any other thread is started. `note` is told once.
-    static func watch(_ stop: StopRequest, note: @escaping @Sendable (String) -> Void) {
+    static func watch(_ stop: StopRequest, note: @escaping @Sendable (String) -> Void) throws(ThreadFailure) {
         let waited = stopping
         var set = waited
         pthread_sigmask(SIG_BLOCK, &set, nil)
-        _ = Thread(name: "signals") {
+        _ = try Thread(name: "signals") {
             var set = waited
             while true {
                 var signal: Int32 = 0

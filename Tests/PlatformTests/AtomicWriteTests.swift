@@ -10,8 +10,8 @@ import Testing
         let files = PosixFileSystem()
         defer { try? files.removeTree(directory) }
         let failures = Monitor<[String]>([])
-        let threads = (0..<4).map { number in
-            Thread(name: "writer") {
+        let threads = try (0..<4).map { number in
+            try Thread(name: "writer") {
                 for _ in 0..<40 {
                     do throws(IOFailure) {
                         try PosixFileSystem().writeAtomically(

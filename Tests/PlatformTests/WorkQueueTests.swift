@@ -21,7 +21,7 @@ import Testing
         #expect(done.load(ordering: .relaxed) == 100)
     }
 
-    @Test func stoppingGivesUpWhatIsQueued() {
+    @Test func stoppingGivesUpWhatIsQueued() throws {
         let queue = WorkQueue(name: "test")
         let hasBegun = Monitor(false)
         let mayEnd = Monitor(false)
@@ -34,7 +34,7 @@ import Testing
         _ = hasBegun.wait { $0 ? true : nil }
         #expect(queue.add(limit: 1) { done.add(10, ordering: .relaxed) })
         #expect(!queue.add(limit: 1) { done.add(100, ordering: .relaxed) })
-        let stopper = Thread(name: "stopper") { queue.stop() }
+        let stopper = try Thread(name: "stopper") { queue.stop() }
         // Once the queue takes nothing any more, `stop` has given up what waited.
         while queue.add({ done.add(1000, ordering: .relaxed) }) {}
         mayEnd.withLock { $0 = true }

@@ -64,7 +64,7 @@ public final class KafkaConsumer: LiveSource {
         }
         self.events = events
         wakeup.watch(events)
-        waker = KafkaFetchWaker(client)
+        waker = try KafkaFetchWaker(client)
         try subscribe(subscriptions)
     }
 

@@ -21,15 +21,19 @@ final class KafkaFetchWaker: Sendable {
     private let thread: Thread
 
     /// `stop` is to be called before the client goes.
-    init(_ client: KafkaClient) {
+    init(_ client: KafkaClient) throws(SourceError) {
         burstBytes = max(client.prefetchBytes / 2, 1)
         burstRecords = max(client.prefetchRecords / 2, 1)
         let monitor = monitor
         // A pointer is not Sendable; its bits are, and librdkafka's calls may come from any thread.
         let bits = UInt(bitPattern: client.handle)
-        thread = Thread(name: "kafka-wake") {
-            guard let handle = OpaquePointer(bitPattern: bits) else { return }
-            KafkaFetchWaker.serve(handle, monitor)
+        do throws(ThreadFailure) {
+            thread = try Thread(name: "kafka-wake") {
+                guard let handle = OpaquePointer(bitPattern: bits) else { return }
+                KafkaFetchWaker.serve(handle, monitor)
+            }
+        } catch {
+            throw SourceError(.fatal, error.description)
         }
     }
 

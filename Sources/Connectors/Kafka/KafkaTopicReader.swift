@@ -57,7 +57,7 @@ public final class KafkaTopicReader: LiveSource {
         }
         self.events = events
         wakeup.watch(events)
-        waker = KafkaFetchWaker(client)
+        waker = try KafkaFetchWaker(client)
     }
 
     deinit { close() }

@@ -12,7 +12,8 @@ public struct JobSinks {
     /// A replay starts over after a crash, so its epochs need not each wait for the disk.
     private let gatherMs: Int64
 
-    /// Writes a replay's files behind its emission; nil where the coordinator writes itself.
+    /// Writes a replay's files behind its emission; nil where the coordinator writes itself, as it also does where the system
+    /// refuses the thread.
     private let behind: WriteBehind?
 
     /// The producer of the epochs' transactions; nil where there are none.
@@ -24,7 +25,7 @@ public struct JobSinks {
         _ definition: JobDefinition, registries: Registries, replay: OutputRoot? = nil,
         transactions: KafkaEpochProducer? = nil, writesBehind: Bool = false
     ) {
-        behind = writesBehind && replay != nil ? WriteBehind() : nil
+        behind = writesBehind && replay != nil ? try? WriteBehind() : nil
         self.transactions = transactions
         self.definition = definition
         self.registries = registries

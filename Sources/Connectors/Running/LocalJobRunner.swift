@@ -25,7 +25,7 @@ public struct LocalJobRunner: JobRunner {
         var options = ExecutionOptions()
         options.workers = workers
         options.incarnation = EpochToken.randomIncarnation()
-        return LocalJob(job, registries: registries, options: options, log: log, makeOperator: makeOperator)
+        return try LocalJob(job, registries: registries, options: options, log: log, makeOperator: makeOperator)
     }
 }
 
@@ -43,10 +43,10 @@ private final class LocalJob: RunningJob {
         _ definition: JobDefinition, registries: Registries, options: ExecutionOptions,
         log: @escaping @Sendable (String) -> Void,
         makeOperator: @escaping @Sendable (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
-    ) {
+    ) throws(ThreadFailure) {
         let state = self.state
         let stop = stopRequest
-        _ = Thread(name: definition.name) {
+        _ = try Thread(name: definition.name) {
             let result = Result {
                 var run = LiveRun(
                     definition, registries: registries, options: options, log: log,

@@ -76,6 +76,7 @@ extension JobExecution {
             source.close()
         }
         do {
+            if let failure = pool.failure { throw failure }
             live.stuckSinceNs = clock.monotonicNs()
             live.lastQuietReportNs = clock.monotonicNs()
             while !stop.isRequested {

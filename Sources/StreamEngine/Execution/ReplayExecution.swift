@@ -36,6 +36,7 @@ extension JobExecution {
     ) throws -> JobSummary {
         defer { topics?.close() }
         do {
+            if let failure = pool.failure { throw failure }
             return try replayToEnd(partitions, topics, stop: stop, log: log, progress: progress)
         } catch {
             release()

@@ -20,7 +20,6 @@ public final class WriteBehind: Sendable {
         var failure: SinkError?
     }
 
-    /// Rows that wait at most; one emission may be larger.
     /// Rows that wait at most, about a megabyte; one emission may be larger.
     private static let rowsMax = 1 << 13
 
@@ -28,10 +27,10 @@ public final class WriteBehind: Sendable {
     private let thread: Thread
 
     /// Starts the thread.
-    public init() {
+    public init() throws(ThreadFailure) {
         let queue = Monitor(Queue())
         self.queue = queue
-        thread = Thread(name: "write") { Self.serve(queue) }
+        thread = try Thread(name: "write") { Self.serve(queue) }
     }
 
     deinit {

@@ -59,8 +59,8 @@ private enum Grid {
         var options = ExecutionOptions()
         options.workers = try arguments.integer(workers, in: 1...256) ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let stop = StopRequest()
-        Signals.watch(stop) { console.note($0) }
         do {
+            try Signals.watch(stop) { console.note($0) }
             let plan = VariantPlan(comparing: variants)
             let recorder = BacktestRecorder(plan, incidents: backtesting.incidents, keepsTracks: false)
             let isWhole = try replay(plan.job, recorder, inputs, bounds, options, stop, console)

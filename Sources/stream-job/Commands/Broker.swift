@@ -80,8 +80,14 @@ private enum BrokerCommand {
         }
         announce(broker, console)
         // A crash on demand must look like one to whoever watches the process.
-        _ = Thread(name: "broker-end") {
-            if broker.waitUntilEnded() == .crashed { kill(getpid(), SIGKILL) }
+        do throws(ThreadFailure) {
+            _ = try Thread(name: "broker-end") {
+                if broker.waitUntilEnded() == .crashed { kill(getpid(), SIGKILL) }
+            }
+        } catch {
+            broker.stop()
+            console.error(error.description)
+            return ExitCode.failed
         }
         var received: Int32 = 0
         sigwait(&signals, &received)

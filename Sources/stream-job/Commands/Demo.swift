@@ -42,8 +42,8 @@ private enum Demo {
         settings.series = 140
         settings.durationMs = Int64(try arguments.integer(seconds, in: 2...86_400) ?? 30) * 1000
         let stop = StopRequest()
-        Signals.watch(stop) { _ in console.note("stopping\n") }
         do {
+            try Signals.watch(stop) { _ in console.note("stopping\n") }
             return try run(settings, stop, isJSON: arguments.has(.json), console)
         } catch {
             return console.showFailure(error)
@@ -75,7 +75,7 @@ private enum Demo {
         let execution = try makeExecution(
             CompiledJob(definition, registries: .standard), board, DemoFindings(console, isJSON: isJSON))
         let source = try KafkaSources.live(definition) { Console.logKafka($0) }
-        let feed = DemoFeed(
+        let feed = try DemoFeed(
             settings, brokers: brokers, topic: "metrics", eventsTopic: "cluster-events", pacedFromMs: nowMs, stop,
             announce: { DemoBoard.announce($0, console, isJSON: isJSON) })
         var summary = try run(execution, source, until: feed, stop)

@@ -81,8 +81,8 @@ private enum Generate {
             }
         }
         let stop = StopRequest()
-        Signals.watch(stop) { _ in console.note("stopping\n") }
         do {
+            try Signals.watch(stop) { _ in console.note("stopping\n") }
             try generate(settings, speed, partitions, arguments, stop, console)
             return Signals.exitCode ?? ExitCode.done
         } catch let error as UsageError {

@@ -78,8 +78,8 @@ private enum Replay {
         }
         let backtesting = try Backtesting(arguments, definition)
         let stop = StopRequest()
-        Signals.watch(stop) { console.note($0) }
         do {
+            try Signals.watch(stop) { console.note($0) }
             return try replay(definition, inputs, bounds, directory, options, backtesting, stop, arguments, console)
         } catch let error as UsageError {
             throw error

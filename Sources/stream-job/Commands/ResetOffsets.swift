@@ -37,8 +37,8 @@ enum ResetOffsets {
             throw UsageError("job \(definition.name) has `delivery: none`: it commits nothing that could be reset")
         }
         let stop = StopRequest()
-        Signals.watch(stop) { _ in }
         do {
+            try Signals.watch(stop) { _ in }
             return try run(definition, toMs, stop, arguments, console)
         } catch let error as UsageError {
             throw error

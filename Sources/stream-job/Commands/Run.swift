@@ -56,8 +56,8 @@ private enum RunCommand {
         try start(arguments, &definition)
         if let complaint = FaultPoint.complaint { throw UsageError(complaint) }
         let stop = StopRequest()
-        Signals.watch(stop) { console.note($0) }
         do {
+            try Signals.watch(stop) { console.note($0) }
             return try run(definition, options, stop, arguments, console)
         } catch {
             return console.showFailure(error)

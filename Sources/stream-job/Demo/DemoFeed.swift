@@ -19,9 +19,9 @@ final class DemoFeed: Sendable {
         _ settings: WorkloadSettings, brokers: String, topic: String, eventsTopic: String, pacedFromMs: Int64,
         _ stop: StopRequest,
         announce: @escaping @Sendable (Incident) -> Void
-    ) {
+    ) throws(ThreadFailure) {
         let ending = ending
-        _ = Thread(name: "generator") {
+        _ = try Thread(name: "generator") {
             do {
                 let target = try TopicTarget(brokers: brokers, topic: topic, eventsTopic: eventsTopic, partitions: nil)
                 var settings = settings

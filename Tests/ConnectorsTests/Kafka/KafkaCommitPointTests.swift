@@ -140,7 +140,7 @@ import Testing
             let bench = try CommitPointBench(connection, timeoutMs: 1000)
             #expect(try bench.epoch(1, ["1"]).name == "committed")
             try broker.faults.add(.crash, api: api)
-            let restarter = Thread(name: "restart") {
+            let restarter = try Thread(name: "restart") {
                 _ = broker.waitUntilEnded()
                 SystemClock().sleep(ms: 1500)
                 do { try broker.start() } catch { Issue.record("\(error)") }

@@ -177,6 +177,10 @@ func partition(_ topic: String, _ number: Int32, source: String = "s") -> Partit
 /// Runs a test's body on a thread of its own: these tests wait for brokers, and would hold up all others in the pool.
 func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        _ = Thread(name: "test") { continuation.resume(with: Result { try body() }) }
+        do {
+            _ = try Thread(name: "test") { continuation.resume(with: Result { try body() }) }
+        } catch {
+            continuation.resume(throwing: error)
+        }
     }
 }

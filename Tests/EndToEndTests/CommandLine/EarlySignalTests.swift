@@ -102,4 +102,25 @@ import Testing
         program.signal(SIGINT)
         #expect(try program.endingSignal() == SIGINT)
     }
+
+    /// Threads take a stack of `ulimit -s` each: of this size there is none.
+    @Test(arguments: ["run", "replay", "generate", "broker", "demo"])
+    func aRefusedThreadEndsTheProgramWithAReason(_ command: String) throws {
+        let scratch = try Scratch()
+        let job = try scratch.write(Self.job, to: "job.yaml")
+        let arguments: [String] =
+            switch command {
+            case "run": [job]
+            case "replay": [job, "--input", "metrics=\(job)", "--output", "out"]
+            case "generate": ["--output", "gen"]
+            case "broker": ["--memory", "--listen", "127.0.0.1:0"]
+            default: []
+            }
+        let program = try BuiltProgram.start(
+            "prlimit", ["--stack=\(1 << 46):unlimited", BuiltProgram.path, command] + arguments, in: scratch)
+        let result = try program.result()
+        #expect(result.code == 1, "\(result.errors)")
+        #expect(result.errors.contains("error: the system refused a thread ("), "\(result.errors)")
+        #expect(result.errors.contains("raise the limit on processes and threads"))
+    }
 }

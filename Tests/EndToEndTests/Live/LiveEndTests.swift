@@ -31,7 +31,7 @@ import Testing
             try live.send("metrics", 0, (0..<50).map { Samples.line("a", $0) })
             let isOver = StopRequest()
             let brokers = live.brokers
-            let thread = Thread(name: "producer") {
+            let thread = try Thread(name: "producer") {
                 guard let producer = try? KafkaProducer(KafkaConnection(brokers: brokers), log: { _ in }) else {
                     return
                 }

@@ -10,7 +10,11 @@ import Testing
 /// Runs a test's body on a thread of its own: these tests wait for brokers, and would hold up all others in the pool.
 func onOwnThread(_ body: @escaping @Sendable () throws -> Void) async throws {
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        _ = Thread(name: "test") { continuation.resume(with: Result { try body() }) }
+        do {
+            _ = try Thread(name: "test") { continuation.resume(with: Result { try body() }) }
+        } catch {
+            continuation.resume(throwing: error)
+        }
     }
 }
 
@@ -203,7 +207,7 @@ final class LiveJob {
         let rows = definition.queries.map { _ in Monitor<[String]>([]) }
         self.rows = rows
         let (dead, state, stop) = (deadLetters, state, stopRequest)
-        _ = Thread(name: "job") {
+        _ = try Thread(name: "job") {
             let result = Result {
                 let job = try CompiledJob(definition, registries: LiveJob.registries)
                 let outputs =

@@ -121,7 +121,7 @@ import Testing
             let stop = StopRequest()
             let done = Monitor(false)
             let topic = try TimedTopic(live.brokers)
-            _ = Thread(name: "producer") {
+            _ = try Thread(name: "producer") {
                 var step: Int64 = 400
                 while !stop.isRequested {
                     for partition in 0..<3 {

@@ -26,8 +26,8 @@ struct CheckpointDirectoryTests {
         let scratch = try ScratchDirectory()
         let path = scratch.path + "/checkpoints/job"
         let ids = Monitor<[String]>([])
-        let threads = (0..<8).map { number in
-            Thread(name: "race") {
+        let threads = try (0..<8).map { number in
+            try Thread(name: "race") {
                 let made = try? CheckpointDirectory.openOrCreate(
                     path, job: JobIdentity(JobDefinition(name: "job-\(number)")))
                 ids.withLock { $0.append(made.map { "\($0.id) \($0.job.json)" } ?? "failed") }

@@ -86,7 +86,7 @@ import Testing
         let path = checkpoint.path + "/c"
         let lines = Monitor<[String]>([])
         let slot = Monitor<String?>(nil)
-        let waiter = Thread(name: "standby") {
+        let waiter = try Thread(name: "standby") {
             let locks = try? MembershipLocks.take(
                 .init(checkpoint: path, staticID: nil, aloneBecause: "why", standby: true), clock: SystemClock(),
                 stop: StopRequest(), log: { line in lines.withLock { $0.append(line) } })
@@ -133,7 +133,7 @@ import Testing
         let slot = Monitor<String?>(nil)
         var waiter: Thread?
         other.withAbandonedSlots { _ in
-            waiter = Thread(name: "static") {
+            waiter = try? Thread(name: "static") {
                 let locks = try? MembershipLocks.take(
                     .init(checkpoint: path, staticID: "a", aloneBecause: nil, standby: false), clock: SystemClock(),
                     stop: StopRequest(), log: { _ in })

@@ -36,7 +36,7 @@ private final class NotingSink: Sink {
 
     @Test func everyCallComesInItsOrder() throws {
         let sink = NotingSink()
-        let behind = WriteBehindSink(sink, behind: WriteBehind())
+        let behind = WriteBehindSink(sink, behind: try WriteBehind())
         var expected: [String] = []
         for epoch in 0..<20 {
             for count in 1...50 {
@@ -58,7 +58,7 @@ private final class NotingSink: Sink {
     @Test func afterAFailureNothingIsWrittenAndEveryoneIsTold() throws {
         let sink = NotingSink()
         sink.failsAt = 2
-        let behind = WriteBehindSink(sink, behind: WriteBehind())
+        let behind = WriteBehindSink(sink, behind: try WriteBehind())
         try behind.write(Self.rows(1), Self.info)
         try behind.write(Self.rows(2), Self.info)
         #expect(throws: SinkError.self) {
