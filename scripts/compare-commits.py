@@ -87,7 +87,7 @@ def one_run(program, case, work, counts):
 
 def compared(told, work):
     programs = {"base": built(told.base, work), "commit": built(told.commit, work)}
-    inputs.make(work / "inputs")
+    inputs.make(work / "inputs", sorted({CASES[case][1] for case in told.cases.split(",")}))
     counts = can_count()
     status, report = 0, []
     print("| case | base ns/sample | ns ratio | base instructions/sample | instructions ratio | memory ratio | |")

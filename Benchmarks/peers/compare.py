@@ -68,6 +68,11 @@ def numbers(one, name):
     return one[name].to_numpy(zero_copy_only=False).astype(np.float64)
 
 
+def where(one, row):
+    start, name, instance = (one[column][row].as_py() for column in COLUMNS[:3])
+    return f"{name} {instance} at {start}"
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("query", choices=SIZES_MS)
@@ -104,7 +109,7 @@ def main():
             result[f"largest difference of {name}"] = float(difference.max(initial=0))
             if np.any(difference > allowed[name]):
                 row = int(np.argmax(difference - allowed[name]))
-                result["problems"].append(f"`{name}`: {mine[row]!r} against {theirs[row]!r} in {left.slice(row, 1).to_pylist()}")
+                result["problems"].append(f"`{name}`: {mine[row]} against {theirs[row]} in {where(left, row)}")
     result["equal"] = not result["problems"]
     print(json.dumps(result, default=str))
 

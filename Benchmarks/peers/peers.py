@@ -16,7 +16,8 @@ input is run too, and 1,500,000 samples are divided by the difference of the two
 
 Other engines come from PyPI into virtual environments of their own under DIRECTORY (.build/peers). One that cannot be
 installed, or fails, or does not end within its limit (systems.py) is listed with its reason; the others go on. FILEs are
-written after each run. Those on a JVM need Java 17 or later (`apt-get install default-jre-headless`), and 4 GiB of memory.
+written after each run. Those on a JVM need Java 17 or later (`apt-get install default-jre-headless`), and up to
+8 GiB of memory.
 Exit status 1 if a system's rows differ from ours.
 """
 import argparse
@@ -24,6 +25,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -211,11 +213,11 @@ def markdown(results):
             equal = f"{check['rows']:,}" if check["equal"] else "**no**: " + "; ".join(check["problems"]).replace("|", "/")[:200]
             if check.get("leftOpen"):
                 equal += f" ({check['leftOpen']:,} left open)"
-        steady = f"{one['steadyPerSecond'] / 1e6:.2f}" if "steadyPerSecond" in one else "-"
+        steady = millions(one["steadyPerSecond"]) if "steadyPerSecond" in one else "-"
         ratios = f"{one['wallRatio']:.1f}x | {one['cpuRatio']:.1f}x" if "wallRatio" in one else "1 | 1"
         lines.append(
             f"| {one['query']} | {title} | {one['wallSeconds']:.2f} | {one['cpuSeconds']:.2f} "
-            f"| {SAMPLES / one['wallSeconds'] / 1e6:.2f} | {steady} | {one['peakBytes'] / 1048576:.0f} | {ratios} | {equal} |")
+            f"| {millions(SAMPLES / one['wallSeconds'])} | {steady} | {one['peakBytes'] / 1048576:.0f} | {ratios} | {equal} |")
     lines += ["", "Where the work differs, and after how many seconds a run is stopped:", "",
               "- stream-job replay: samples in record order with watermarks, lateness judged sample by sample, compensated sums; "
               "Parquet (zstd) with page indexes and a manifest, fsynced; no checkpoint while it replays."]
@@ -223,6 +225,12 @@ def markdown(results):
     lines += [f"- {system.title}: {system.notes} (at most {system.limit_seconds} s; {rounds(system)})."
               for system in SYSTEMS.values() if system.name in seen]
     return "\n".join(lines)
+
+
+def millions(rate):
+    """Three digits that count."""
+    rate /= 1e6
+    return f"{rate:.2f}" if rate >= 1 else f"{rate:.3f}" if rate >= 0.1 else f"{rate:.4f}"
 
 
 def rounds(system):
@@ -241,6 +249,8 @@ def main():
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     told = parser.parse_args()
+    # Ended from outside, it ends what it has started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("peers.py: stopped"))
     told.systems = [name for name in told.systems.split(",") if name]
     told.queries = told.queries.split(",")
     told.work = told.work.resolve()

@@ -50,5 +50,6 @@ SYSTEMS = {system.name: system for system in [
            arguments=("stream",), environment_name="apache-flink", needs_java=True),
     System("bytewax", "Bytewax", ("bytewax==0.21.1", "pyarrow==26.0.1"), "bytewax_flow.py",
            "two processes of one worker (its threads share Python's lock), its windowing operators; decoding and aggregates are "
-           "Python; no recovery store; Parquet (zstd) not fsynced", 1200, rounds_max=1),
+           "Python; a watermark for each key, by event time only (with its usual clock a pause makes samples late); no recovery "
+           "store; Parquet (zstd) not fsynced", 1200, rounds_max=1),
 ]}
