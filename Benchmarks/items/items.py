@@ -150,7 +150,8 @@ class Bench:
 
     def form(self, item, form, format_name, asked_few, asked_many):
         few, many = self.inputs / f"few-{form}", self.inputs / f"many-{form}"
-        warm(few), warm(many)
+        inputs.warm(few)
+        inputs.warm(many)
         runs, loops = [], []
         for _ in range(self.told.rounds):  # in turn
             loops.append(self.c_loop(form, few))
@@ -208,7 +209,7 @@ class Bench:
         if len(usable) < 2:
             raise NotMeasured("there is one core only")
         source = self.inputs / "long-text"
-        warm(source)
+        inputs.warm(source)
         samples = inputs.samples("long")
         for sink, asked in [("parquet", ">= 1.8x"), ("jsonl", "")]:
             rounds = []
@@ -374,14 +375,6 @@ class Results:
             others = ", ".join(f"{name} {100 * one['otherWork']:.0f} %" for name, one in here if one["seconds"] >= 1)
             parts.append("\n".join([*lines, "", f"CPU time of the machine that other work took meanwhile: {others}."]))
         return "\n\n".join(parts)
-
-
-def warm(directory):
-    """Reads files once, so that the first to be measured does not wait for the disk more than the others."""
-    for path in directory.iterdir():
-        with open(path, "rb", buffering=0) as file:
-            while file.read(1 << 22):
-                pass
 
 
 def write_docs(out):

@@ -119,6 +119,8 @@ class Comparison:
     def run_all(self):
         for query in self.told.queries:
             entries = [entry for entry in self.entries if entry.query == query]
+            for part in ("", "-quarter"):
+                inputs.warm(self.told.work / "inputs" / f"{INPUTS[query]}{part}-json")
             for number in range(self.told.rounds):
                 for entry in entries:
                     rounds = min(self.told.rounds, entry.system.rounds_max if entry.system else self.told.rounds)
