@@ -10,18 +10,20 @@ import StreamEngine
 // - live: the job as `run` does it, one data-plane thread: group, state on disk, rows to a topic, a transaction an epoch
 //   (1 s). Its own threads are all but librdkafka's (`rdk:…`): coordinator and data plane, snapshots, wake-ups.
 //
-// Samples per CPU-second of the process's own threads, and of the whole process. `ratio` is live against the smaller of the
-// other two, `ofBothInTurn` against doing one after the other. Three rounds in turn, medians.
+// A live run takes some seconds and several epochs, so that its start (group, connections, first pages of memory) weighs
+// little; replay holds all bytes in memory (2.4 GB). Samples per CPU-second of the process's own threads, and of the
+// whole process. `ratio` is live against the smaller of the other two, `ofBothInTurn` against doing one after the other.
+// Three rounds in turn, medians.
 
 /// Runs the processes: with scrapes of 250 samples a message, then with one sample a message.
 func runKafkaPathBenchmark() {
     do {
         try PathRoles.play(Array(CommandLine.arguments.dropFirst(2)))
         var many = PathInput()
-        many.samples = 6_000_000
+        many.samples = 18_000_000
         var single = PathInput()
         single.lines = 1
-        single.samples = 3_000_000
+        single.samples = 6_000_000
         if let text = getenv("KAFKA_PATH_SAMPLES"), let samples = Int(String(cString: text)) {
             (many.samples, single.samples) = (samples, samples)
         }

@@ -21,6 +21,8 @@ final class KafkaClient {
     private(set) var versions = KafkaBrokerVersions()
     /// Why the open transaction can only be aborted, as librdkafka logs it; it says so nowhere else before the commit.
     var transactionFailure: String?
+    /// Records that librdkafka may read.
+    private var lent: [KafkaRecordStore] = []
     /// Lines of level 7 are the user's wish, not only ours.
     private let isDebugging: Bool
 
@@ -57,7 +59,23 @@ final class KafkaClient {
         rd_kafka_set_log_queue(handle, nil)
     }
 
-    deinit { rd_kafka_destroy(handle) }
+    deinit {
+        // Returns when librdkafka's threads have ended.
+        rd_kafka_destroy(handle)
+        returnLent()
+    }
+
+    /// Keeps these records where they are until `returnLent`.
+    func lend(_ store: KafkaRecordStore) {
+        store.isLent = true
+        lent.append(store)
+    }
+
+    /// librdkafka holds no record any more.
+    func returnLent() {
+        for store in lent { store.isLent = false }
+        lent.removeAll()
+    }
 
     /// The text of a C buffer.
     static func string(_ buffer: [CChar]) -> String {

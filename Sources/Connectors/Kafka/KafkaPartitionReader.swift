@@ -74,7 +74,21 @@ public final class KafkaPartitionReader: PartitionReader {
     deinit { close() }
 
     public func read(maxBytes: Int, _ body: (RawRecord) throws -> Void) throws -> ReadOutcome {
+        try read(maxBytes: maxBytes, body) { _ in }
+    }
+
+    public func read(
+        maxBytes: Int, _ body: (RawRecord) throws -> Void, last: (RawRecord) -> Void
+    ) throws -> ReadOutcome {
         var left = maxBytes
+        // The newest message that was handed over stays until there is a newer one.
+        var held: UnsafeMutablePointer<rd_kafka_message_t>?
+        defer {
+            if let held {
+                last(Self.record(held))
+                rd_kafka_message_destroy(held)
+            }
+        }
         while left > 0 {
             if let endOffset, nextOffset >= endOffset { return .endOfInput }
             guard let message = try nextMessage(left) else {
@@ -98,7 +112,8 @@ public final class KafkaPartitionReader: PartitionReader {
                 return .endOfInput
             }
             do {
-                try hand(message, body)
+                if message.pointee.payload == nil { tombstones += 1 }
+                try body(Self.record(message))
             } catch {
                 // Not taken: it comes again.
                 next -= 1
@@ -108,7 +123,8 @@ public final class KafkaPartitionReader: PartitionReader {
             noteTaken(message.pointee.len + message.pointee.key_len)
             nextOffset = offset + 1
             atEnd = false
-            rd_kafka_message_destroy(message)
+            if let held { rd_kafka_message_destroy(held) }
+            held = message
         }
         if let endOffset, nextOffset >= endOffset { return .endOfInput }
         if left <= 0 { return .more }
@@ -155,19 +171,15 @@ public final class KafkaPartitionReader: PartitionReader {
     }
 
     @inline(__always)
-    private func hand(
-        _ message: UnsafeMutablePointer<rd_kafka_message_t>, _ body: (RawRecord) throws -> Void
-    ) throws {
+    private static func record(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> RawRecord {
         var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
         let timestampMs = rd_kafka_message_timestamp(message, &type)
         let payload = message.pointee.payload.map { UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) }
-        if payload == nil { tombstones += 1 }
-        try body(
-            RawRecord(
-                bytes: UnsafeBufferPointer(start: payload, count: payload == nil ? 0 : message.pointee.len),
-                offset: message.pointee.offset,
-                timestampMs: type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? nil : timestampMs,
-                timestampIsLogAppend: type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME, linesAreRecords: false))
+        return RawRecord(
+            bytes: UnsafeBufferPointer(start: payload, count: payload == nil ? 0 : message.pointee.len),
+            offset: message.pointee.offset,
+            timestampMs: type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? nil : timestampMs,
+            timestampIsLogAppend: type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME, linesAreRecords: false)
     }
 
     private func takeError(_ message: UnsafeMutablePointer<rd_kafka_message_t>) throws {

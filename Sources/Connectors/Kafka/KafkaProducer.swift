@@ -108,15 +108,71 @@ public final class KafkaProducer {
         topic: String, key: [UInt8]? = nil, value: UnsafeRawBufferPointer?, partition: Int32? = nil,
         timeoutMs: Int = 60_000
     ) throws(SinkError) {
-        let handle: OpaquePointer
+        let handle = try sinkHandle(of: topic)
+        guard let key else {
+            return try send(handle, topic, nil, value, partition ?? -1, RD_KAFKA_MSG_F_COPY, timeoutMs)
+        }
+        let result = key.withUnsafeBytes { bytes -> Result<Void, SinkError> in
+            do throws(SinkError) {
+                // A key of no bytes is one all the same.
+                let start = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1)
+                let key = UnsafeRawBufferPointer(start: start, count: bytes.count)
+                return .success(
+                    try send(handle, topic, key, value, partition ?? -1, RD_KAFKA_MSG_F_COPY, timeoutMs))
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    /// Hands over all records of a store, in order, without copying their values: from now on the store is lent to
+    /// librdkafka, until a `flush` or `purge` has seen the end of every record or the client is gone. Records without a
+    /// key have none. Waits as the other `send` does, for each record.
+    func send(_ store: KafkaRecordStore, topic: String, timeoutMs: Int = 60_000) throws(SinkError) {
+        guard !store.records.isEmpty else { return }
+        let handle = try sinkHandle(of: topic)
+        client.lend(store)
+        for record in store.records {
+            let key = record.keyCount == 0 ? nil : UnsafeRawBufferPointer(start: record.key, count: record.keyCount)
+            let value = UnsafeRawBufferPointer(start: record.value, count: record.valueCount)
+            try send(handle, topic, key, value, -1, 0, timeoutMs)
+        }
+    }
+
+    private func sinkHandle(of topic: String) throws(SinkError) -> OpaquePointer {
         do throws(SourceError) {
-            handle = try self.handle(of: topic, partitioner: nil)
+            return try handle(of: topic, partitioner: nil)
         } catch {
             throw SinkError(error.description, isRetriable: error.isRetriable)
         }
+    }
+
+    @inline(__always)
+    private func send(
+        _ handle: OpaquePointer, _ topic: String, _ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?,
+        _ partition: Int32, _ flags: Int32, _ timeoutMs: Int
+    ) throws(SinkError) {
+        // librdkafka does not write to what it is given.
+        let payload = UnsafeMutableRawPointer(mutating: value?.baseAddress)
+        let result = rd_kafka_produce(
+            handle, partition, flags, payload, value?.count ?? 0, key?.baseAddress, key?.count ?? 0, nil)
+        guard result == 0 else {
+            return try sendLater(handle, topic, key, value, partition, flags, timeoutMs, rd_kafka_last_error())
+        }
+        sent += 1
+    }
+
+    /// A record that was not taken: again when there is room.
+    @inline(never)
+    private func sendLater(
+        _ handle: OpaquePointer, _ topic: String, _ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?,
+        _ partition: Int32, _ flags: Int32, _ timeoutMs: Int, _ first: rd_kafka_resp_err_t
+    ) throws(SinkError) {
         let deadlineNs = clock.monotonicNs() + Int64(timeoutMs) * 1_000_000
+        let payload = UnsafeMutableRawPointer(mutating: value?.baseAddress)
+        var code = first
         while true {
-            let code = produce(handle, key, value, partition ?? -1)
             switch code {
             case RD_KAFKA_RESP_ERR_NO_ERROR:
                 sent += 1
@@ -140,29 +196,14 @@ public final class KafkaProducer {
                 throw failures.error(code, topic)
             default: throw failures.error(code, topic)
             }
+            let result = rd_kafka_produce(
+                handle, partition, flags, payload, value?.count ?? 0, key?.baseAddress, key?.count ?? 0, nil)
+            code = result == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error()
         }
     }
 
     private var failures: KafkaDeliveryFailures {
         KafkaDeliveryFailures(handle: client.handle, isTransactional: transactionalID != nil)
-    }
-
-    private func produce(
-        _ topic: OpaquePointer, _ key: [UInt8]?, _ value: UnsafeRawBufferPointer?, _ partition: Int32
-    ) -> rd_kafka_resp_err_t {
-        // With F_COPY librdkafka does not write to what it is given.
-        let payload = UnsafeMutableRawPointer(mutating: value?.baseAddress)
-        let result: Int32
-        if let key {
-            result = key.withUnsafeBytes {
-                rd_kafka_produce(
-                    topic, partition, RD_KAFKA_MSG_F_COPY, payload, value?.count ?? 0,
-                    $0.baseAddress ?? UnsafeRawPointer(bitPattern: 1), $0.count, nil)
-            }
-        } else {
-            result = rd_kafka_produce(topic, partition, RD_KAFKA_MSG_F_COPY, payload, value?.count ?? 0, nil, 0, nil)
-        }
-        return result == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error()
     }
 
     /// Takes delivery reports and messages that are there, waiting at most `timeoutMs` for the first.
@@ -204,7 +245,8 @@ public final class KafkaProducer {
     public func flush(timeoutMs: Int) throws(SinkError) {
         let deadlineNs = clock.monotonicNs() + Int64(timeoutMs) * 1_000_000
         serve()
-        while inFlight > 0, failure == nil, clientFailure == nil, client.transactionFailure == nil {
+        while failure == nil, clientFailure == nil, client.transactionFailure == nil {
+            guard hasInFlight() else { break }
             let leftMs = (deadlineNs - clock.monotonicNs()) / 1_000_000
             guard leftMs > 0 else {
                 throw SinkError(
@@ -226,6 +268,14 @@ public final class KafkaProducer {
             throw clientFailure
         }
         if let reason = client.transactionFailure { throw failures.error(transaction: reason) }
+    }
+
+    /// Whether something is in flight; where nothing is, what was lent comes back.
+    private func hasInFlight() -> Bool {
+        guard !isClosed else { return false }
+        guard inFlight == 0 else { return true }
+        client.returnLent()
+        return false
     }
 
     /// Where a transaction has failed, two things come, in any order: the report of the record that is to blame, and a line
@@ -254,7 +304,7 @@ public final class KafkaProducer {
         // Their reports come at once; none of them is to be taken for a failure of what is sent next.
         let deadlineNs = clock.monotonicNs() + 2_000_000_000
         serve()
-        while inFlight > 0, clock.monotonicNs() < deadlineNs { serve(timeoutMs: 50) }
+        while hasInFlight(), clock.monotonicNs() < deadlineNs { serve(timeoutMs: 50) }
         forgetFailures()
     }
 

@@ -22,8 +22,11 @@ public final class KafkaSink: Sink {
     private let encoder: (any RowEncoder)?
     private let flushTimeoutMs: Int
     private var rowKey = RowKey()
+    /// The rows of one batch on their way to `records`.
     private var values = EncodedRows()
     private var keys = EncodedRows()
+    /// What the epoch has written.
+    private var records = KafkaRecordStore()
 
     /// A sink on a topic that `producer` has opened. `encoder` nil: documents only. The sink closes the producer
     /// if it `ownsProducer`.
@@ -69,6 +72,7 @@ public final class KafkaSink: Sink {
         }
         encoder.encode(rows, into: &values)
         rowKey.encode(rows, into: &keys)
+        keep()
     }
 
     public func write(_ documents: DocumentBatch, _ info: EmissionInfo) throws(SinkError) {
@@ -78,28 +82,31 @@ public final class KafkaSink: Sink {
             if index < documents.keys.count { keys.bytes.append(contentsOf: documents.keys[index]) }
             keys.endRow()
         }
+        keep()
+    }
+
+    /// Moves what was encoded to where it stays until it is sent.
+    private func keep() {
+        values.bytes.withUnsafeBytes { values in
+            keys.bytes.withUnsafeBytes { keys in
+                for row in 0..<self.values.count {
+                    let range = self.values.range(of: row)
+                    // Samples of a row that has none (all cells null) are no record.
+                    guard !range.isEmpty else { continue }
+                    records.append(
+                        value: UnsafeRawBufferPointer(rebasing: values[range]),
+                        key: UnsafeRawBufferPointer(rebasing: keys[self.keys.range(of: row)]))
+                }
+            }
+        }
+        values.clear()
+        keys.clear()
     }
 
     public func prepare(_ epoch: EpochToken) throws(SinkError) {
-        // Samples of a row that has none (all cells null) are no record.
-        for row in 0..<values.count where !values.range(of: row).isEmpty { try send(row) }
+        try producer.send(records, topic: topic)
         try producer.flush(timeoutMs: flushTimeoutMs)
         forget()
-    }
-
-    private func send(_ row: Int) throws(SinkError) {
-        let keyRange = keys.range(of: row)
-        let key = keyRange.isEmpty ? nil : Array(keys.bytes[keyRange])
-        let range = values.range(of: row)
-        let result = values.bytes.withUnsafeBytes { bytes -> Result<Void, SinkError> in
-            do throws(SinkError) {
-                try producer.send(topic: topic, key: key, value: UnsafeRawBufferPointer(rebasing: bytes[range]))
-                return .success(())
-            } catch {
-                return .failure(error)
-            }
-        }
-        try result.get()
     }
 
     public func publish(_ epoch: EpochToken) throws(SinkError) {}
@@ -114,8 +121,8 @@ public final class KafkaSink: Sink {
     public func abandon(_ epoch: EpochToken) { forget() }
 
     private func forget() {
-        values.clear()
-        keys.clear()
+        // What is not delivered yet stays with the producer it was lent to.
+        if records.isLent { records = KafkaRecordStore() } else { records.clear() }
     }
 
     public func close() throws(SinkError) {

@@ -25,6 +25,10 @@ public struct RowKey {
                     if !isFirst { out.bytes.append(UInt8(ascii: ",")) }
                     isFirst = false
                     out.bytes.append(contentsOf: name)
+                    if case .texts(let codes, let dictionary) = cursor.cells {
+                        if codes[row] >= 0 { Self.append(dictionary[Int(codes[row])].bytes, to: &out.bytes) }
+                        continue
+                    }
                     scratch.removeAll(keepingCapacity: true)
                     cursor.appendText(row, to: &scratch)
                     Self.append(scratch, to: &out.bytes)
@@ -57,9 +61,15 @@ public struct RowKey {
         }
     }
 
+    @inline(__always)
+    private static func isSpecial(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "\\") || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "=")
+    }
+
     private static func append(_ text: [UInt8], to out: inout [UInt8]) {
+        guard text.contains(where: isSpecial) else { return out.append(contentsOf: text) }
         for byte in text {
-            if byte == UInt8(ascii: "\\") || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "=") {
+            if isSpecial(byte) {
                 out.append(UInt8(ascii: "\\"))
             }
             out.append(byte)

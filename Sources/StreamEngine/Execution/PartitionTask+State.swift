@@ -64,17 +64,13 @@ extension PartitionTask {
         for op in operators { op.trackStateChanges() }
     }
 
-    /// Notes a record; false for the one before the checkpoint's position, which is only looked at.
-    func noteRecord(_ record: RawRecord) throws(RecreatedTopicError) -> Bool {
-        if let expected = checkpoint?.expected {
-            checkpoint?.expected = nil
-            if record.offset == expected.offset {
-                guard RecordMark(record) == expected else { throw RecreatedTopicError(offset: record.offset) }
-                return false
-            }
-        }
-        checkpoint?.note(record)
-        return true
+    /// False for the record before the checkpoint's position, which is only looked at.
+    func isNew(_ record: RawRecord) throws(RecreatedTopicError) -> Bool {
+        guard let expected = checkpoint?.expected else { return true }
+        checkpoint?.expected = nil
+        guard record.offset == expected.offset else { return true }
+        guard RecordMark(record) == expected else { throw RecreatedTopicError(offset: record.offset) }
+        return false
     }
 
     /// Where reading goes on after a restart: one record early, so that it can be compared with what the checkpoint has

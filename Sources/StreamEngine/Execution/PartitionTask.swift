@@ -101,18 +101,8 @@ public final class PartitionTask {
         guard failure == nil, !hasEnded else { return }
         sweepIfDue()
         do {
-            outcome = try reader.read(maxBytes: maxBytes) { record in
-                if let limitOffset, record.offset >= limitOffset { throw ReachedLimit() }
-                if checkpoint != nil, try !noteRecord(record) { return }
-                if !advanced {
-                    advanced = true
-                    sliceStart = (watermarkMs, record.timestampMs)
-                }
-                nextOffset = record.offset + 1
-                decoder?.decode(
-                    record, latestTimestampMs: latestTimestampMs(record), series: series, into: batch)
-                if batch.count >= PartitionTask.rowsPerCall || batch.bad.count >= 256 { flush() }
-            }
+            outcome =
+                checkpoint == nil ? try read(maxBytes, latestTimestampMs) : try readNoting(maxBytes, latestTimestampMs)
         } catch is ReachedLimit {
             hasReachedLimit = true
             outcome = .more
@@ -122,6 +112,38 @@ public final class PartitionTask {
         flush()
         // Thirty daily files are thirty tasks: those that have ended need no room for samples.
         if hasEnded { batch = SampleBatch(capacity: 16) }
+    }
+
+    private func read(_ maxBytes: Int, _ latestTimestampMs: (RawRecord) -> Int64) throws -> ReadOutcome {
+        try reader.read(maxBytes: maxBytes) { record in
+            if let limitOffset, record.offset >= limitOffset { throw ReachedLimit() }
+            take(record, latestTimestampMs)
+        }
+    }
+
+    /// Reads with a checkpoint, which knows the newest record.
+    private func readNoting(_ maxBytes: Int, _ latestTimestampMs: (RawRecord) -> Int64) throws -> ReadOutcome {
+        var hasNew = false
+        return try reader.read(maxBytes: maxBytes) { record in
+            if let limitOffset, record.offset >= limitOffset { throw ReachedLimit() }
+            guard try isNew(record) else { return }
+            hasNew = true
+            take(record, latestTimestampMs)
+        } last: { record in
+            // What was only looked at is known.
+            if hasNew { checkpoint?.note(record) }
+        }
+    }
+
+    @inline(__always)
+    private func take(_ record: RawRecord, _ latestTimestampMs: (RawRecord) -> Int64) {
+        if !advanced {
+            advanced = true
+            sliceStart = (watermarkMs, record.timestampMs)
+        }
+        nextOffset = record.offset + 1
+        decoder?.decode(record, latestTimestampMs: latestTimestampMs(record), series: series, into: batch)
+        if batch.count >= PartitionTask.rowsPerCall || batch.bad.count >= 256 { flush() }
     }
 
     /// Gives back memory while the partition waits for slower ones: its reader's buffers and the room for samples.

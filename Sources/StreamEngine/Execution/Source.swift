@@ -43,6 +43,11 @@ public protocol PartitionReader: AnyObject {
     var recordFormat: (any Format)? { get }
     /// Hands over whole records, in order, until about `maxBytes` bytes or nothing more is at hand. Does not block.
     func read(maxBytes: Int, _ body: (RawRecord) throws -> Void) throws -> ReadOutcome
+    /// The same, for one who wants to look again at the last record that `body` took: `last` is given it before its bytes
+    /// go, at least once, also where reading fails at a later one; maybe earlier ones as well, in order.
+    func read(
+        maxBytes: Int, _ body: (RawRecord) throws -> Void, last: (RawRecord) -> Void
+    ) throws -> ReadOutcome
     /// Total and consumed input bytes where known, for progress bars.
     var progress: (consumed: Int64, total: Int64)? { get }
     /// Gives back memory while the partition is paused for long (ahead of the others); the next read goes on where it
@@ -56,6 +61,15 @@ public protocol PartitionReader: AnyObject {
 }
 
 extension PartitionReader {
+    public func read(
+        maxBytes: Int, _ body: (RawRecord) throws -> Void, last: (RawRecord) -> Void
+    ) throws -> ReadOutcome {
+        try read(maxBytes: maxBytes) {
+            try body($0)
+            last($0)
+        }
+    }
+
     public var endOffset: Int64? { nil }
     public var firstOffset: Int64? { nil }
 }

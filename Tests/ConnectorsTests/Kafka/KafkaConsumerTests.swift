@@ -292,16 +292,21 @@ import Testing
             try driver.run { !$0.readers.isEmpty }
             let reader = try #require(driver.readers[partition("t", 0)])
             var seen: [Int64] = []
+            var last: [[UInt8]] = []
             try driver.run { _ in
                 do {
                     _ = try reader.read(maxBytes: 1000) { record in
                         seen.append(record.offset)
                         if record.offset == 1, seen.filter({ $0 == 1 }).count < 3 { throw Stop() }
+                    } last: {
+                        last.append(Array($0.bytes))
                     }
                 } catch is Stop {}
                 return seen.count >= 4
             }
             #expect(seen == [0, 1, 1, 1])
+            // The newest of those that were taken, whole, at the end of each read that took any.
+            #expect(last == [Array("a".utf8), Array("b".utf8)])
             driver.source.close()
         }
     }

@@ -1,0 +1,84 @@
+import Glibc
+import Platform
+import StreamEngine
+import Testing
+
+@testable import Connectors
+
+@Suite struct KafkaRecordStoreTests {
+    private static func add(_ value: [UInt8], _ key: [UInt8], to store: KafkaRecordStore) {
+        value.withUnsafeBytes { value in key.withUnsafeBytes { store.append(value: value, key: $0) } }
+    }
+
+    private static func contents(_ store: KafkaRecordStore) -> [[[UInt8]]] {
+        store.records.map { record in
+            [
+                Array(UnsafeRawBufferPointer(start: record.value, count: record.valueCount)),
+                Array(UnsafeRawBufferPointer(start: record.key, count: record.keyCount)),
+            ]
+        }
+    }
+
+    // Epochs of any size after each other: everything stays as it was written until it is forgotten.
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func recordsStayAsTheyWereWritten(_ seed: UInt64) {
+        var state = seed
+        func random(_ limit: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % limit
+        }
+        let store = KafkaRecordStore()
+        for _ in 0..<12 {
+            var written: [[[UInt8]]] = []
+            for _ in 0..<random(400) {
+                // Now and then one that has no room in an ordinary chunk.
+                let large = random(60) == 0
+                let value = [UInt8](repeating: UInt8(random(256)), count: 1 + random(large ? 600_000 : 3000))
+                let key = [UInt8](repeating: UInt8(random(256)), count: random(40))
+                Self.add(value, key, to: store)
+                written.append([value, key])
+            }
+            #expect(Self.contents(store) == written, "seed \(seed)")
+            store.clear()
+            #expect(store.records.isEmpty)
+        }
+    }
+
+    @Test func whatIsLentComesBackWhenAllIsDelivered() async throws {
+        try await onThread {
+            let cluster = try MockCluster()
+            cluster.create("out", partitions: 1)
+            let producer = try KafkaProducer(cluster.connection()) { _ in }
+            try producer.open(topic: "out", partitioner: "murmur2", create: nil, timeoutMs: 10_000)
+            let store = KafkaRecordStore()
+            for number in 0..<1000 { Self.add(Array("value \(number)".utf8), Array("k".utf8), to: store) }
+            try producer.send(store, topic: "out")
+            #expect(store.isLent)
+            try producer.flush(timeoutMs: 20_000)
+            #expect(!store.isLent)
+            #expect(producer.delivered == 1000)
+            producer.close()
+        }
+    }
+
+    // Brokers that do not answer: the records stay with the client, which frees them when it ends.
+    @Test func whatIsNotDeliveredStaysWithTheClient() async throws {
+        try await onThread {
+            let cluster = try MockCluster()
+            cluster.create("out", partitions: 1)
+            var producer: KafkaProducer? = try KafkaProducer(cluster.connection()) { _ in }
+            try producer?.open(topic: "out", partitioner: "murmur2", create: nil, timeoutMs: 10_000)
+            cluster.setDown(true)
+            let store = KafkaRecordStore()
+            Self.add([1, 2, 3], [], to: store)
+            try producer?.send(store, topic: "out")
+            #expect(throws: SinkError.self) { try producer?.flush(timeoutMs: 200) }
+            #expect(store.isLent)
+            producer?.purge()
+            #expect(!store.isLent)
+            try producer?.send(store, topic: "out")
+            producer = nil
+            #expect(!store.isLent)
+        }
+    }
+}
