@@ -10,7 +10,7 @@ median of N rounds (3) counts; what is a ratio was measured in turn, in one run.
 and CPU times too where caches and the clock are shared: run it alone. How much other work there was is told.
 
 --quick: one round, the batch engines only, shorter runs of `kafka`, `latency` and `footprint`: shows that all works; its
-figures are no measure. An item that cannot be measured is listed as one that does not hold, and the others go on.
+figures are no measure and go to DIRECTORY/quick. An item that cannot be measured is listed as one that does not hold, and the others go on.
 Exit status 1 if something asked does not hold.
 """
 import argparse
@@ -377,12 +377,15 @@ class Results:
         return "\n\n".join(parts)
 
 
-def write_docs(out):
-    """Puts the tables between the markers of docs/performance.md."""
+def write_docs(out, results):
+    """Puts the tables between the markers of docs/performance.md; not one that lacks items which the page has."""
     page = ROOT / "docs/performance.md"
     text = page.read_text()
+    missing = [name for name in ITEMS if name not in results.items and name != "stages"]
+    if missing:
+        print(f"{page}: the table of items stays as it is; never measured: {', '.join(missing)}", file=sys.stderr)
     for name, path in [("measured", out / "results.md"), ("peers", out / "peers.md")]:
-        if path.exists():
+        if path.exists() and not (name == "measured" and missing):
             begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
             head, rest = text.split(begin)
             text = head + begin + path.read_text().strip() + "\n" + end + rest.partition(end)[2]
@@ -431,6 +434,7 @@ def main():
     told.out = told.out.resolve()
     if told.quick:
         told.rounds = 1
+        told.out = told.out / "quick"
         if told.docs:
             parser.error("--docs takes a whole run: a quick one is no measure")
     items = told.items.split(",")
@@ -444,7 +448,7 @@ def main():
         bench.measure(item, name)
     print(bench.results.markdown())
     if told.docs:
-        write_docs(told.out)
+        write_docs(told.out, bench.results)
     measured = [figure for item in items for figure in bench.results.items[item]["figures"]]
     return 1 if any(figure["holds"] is False for figure in measured) else 0
 
