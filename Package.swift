@@ -23,7 +23,8 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
 
-        .target(name: "Platform", dependencies: ["CZstd", "CLz4", "CZlib", "CSnappy"], swiftSettings: release),
+        .target(
+            name: "Platform", dependencies: ["CZstd", "CLz4", "CZlib", "CSnappy", "CLinux"], swiftSettings: release),
         .target(name: "StreamEngine", dependencies: ["Platform", "CRE2"], swiftSettings: release),
         .target(name: "Operators", dependencies: ["StreamEngine"], swiftSettings: release),
         .target(

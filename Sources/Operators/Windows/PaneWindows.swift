@@ -303,6 +303,8 @@ public final class PaneWindows: WindowOperator {
         return max(first, window.oldestWindow(ofPane: paneOrder[place]))
     }
 
+    public var frozenRows: Int { frozen.reduce(0) { $0 + $1.groups.count } }
+
     /// Whether nothing frozen waits to be taken.
     var frozenIsTaken: Bool { frozen.isEmpty }
 

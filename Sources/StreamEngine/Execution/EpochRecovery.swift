@@ -21,7 +21,6 @@ extension JobExecution {
         guard session.catchingUp.isEmpty else { return }
         for source in sources {
             source.advanceWatermark()
-            try source.gather()
             try source.emit(trigger: true) { _, _ in }
             try source.emitLocal { _, _ in }
             for entry in source.emitters { entry.emitter.anomalies?.discardRows() }

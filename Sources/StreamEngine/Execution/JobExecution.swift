@@ -161,12 +161,13 @@ public final class JobExecution {
     typealias Slice = [(source: SourceExecution, task: PartitionTask)]
 
     /// Processes a slice of about `bytes` bytes of each of these tasks on all threads, then collects what came of it: rows
-    /// closed, late and bad records. Meanwhile `beside` runs on this thread; it touches no task.
-    func slice(_ tasks: Slice, bytes: Int, beside: (() throws -> Void)? = nil) throws {
+    /// closed, late and bad records. Meanwhile `beside` runs on this thread; it touches no task. With `goesOn` a thread that
+    /// has nothing else to begin takes more of its task for as long as others are not done.
+    func slice(_ tasks: Slice, bytes: Int, goesOn: Bool = false, beside: (() throws -> Void)? = nil) throws {
         guard !tasks.isEmpty else { return }
         let before = tasks.reduce(0) { $0 + $1.task.ledger.samples }
         for (source, task) in tasks where source.isIdle(task.id) { source.restingOffsets[task.id] = task.nextOffset }
-        try process(tasks, bytes, beside)
+        try process(tasks, bytes, goesOn, beside)
         for (source, task) in tasks {
             if let failure = task.failure {
                 guard try passHole(task, failure) else { throw JobFailure("\(task.id): \(failure)") }
@@ -178,20 +179,40 @@ public final class JobExecution {
         if tasks.contains(where: { $0.task.advanced }) { dirty = true }
     }
 
-    private func process(_ tasks: Slice, _ bytes: Int, _ beside: (() throws -> Void)?) throws {
+    private func process(_ tasks: Slice, _ bytes: Int, _ goesOn: Bool, _ beside: (() throws -> Void)?) throws {
         var limits: [String: (PartitionTask, RawRecord) -> Int64] = [:]
         for source in sources + broadcasts where tasks.contains(where: { $0.source === source }) {
             limits[source.definition.name] = futureLimit(of: source)
         }
         let handed = Handed(
             work: tasks.map { ($0.task, limits[$0.source.definition.name] ?? { _, _ in .max }) })
+        let progress = SliceProgress(pieces: tasks.count + (beside == nil ? 0 : 1), tasks: tasks.count)
+        let newestMs = tasks.compactMap(\.task.maxTimestampMs).max() ?? .min
         let work: @Sendable (Int) -> Void = { index in
             let (task, latestTimestampMs) = handed.work[index]
-            task.process(maxBytes: bytes) { latestTimestampMs(task, $0) }
+            progress.begin()
+            var slices = 1
+            var isShareDone = false
+            task.process(
+                maxBytes: bytes,
+                goesOn: {
+                    guard goesOn, slices < SliceProgress.slicesMax,
+                        task.frozenRows < SliceProgress.frozenRowsMax
+                    else { return false }
+                    slices += 1
+                    if isShareDone { return progress.othersWork }
+                    if task.maxTimestampMs ?? .min < newestMs { return true }
+                    isShareDone = true
+                    progress.end()
+                    return progress.othersWork
+                }
+            ) { latestTimestampMs(task, $0) }
+            if !isShareDone { progress.end() }
         }
         guard let beside else { return pool.run(tasks.count, work) }
         pool.begin(tasks.count, work)
         defer { pool.end() }
+        defer { progress.end() }
         try beside()
     }
 
@@ -274,7 +295,10 @@ public final class JobExecution {
             try source.gather()
             takeLate(source)
             // What a checkpoint is to hold stays.
-            if replayCheckpoint == nil { for task in source.tasks { task.retireIfDone() } }
+            guard replayCheckpoint == nil else { continue }
+            let retired = source.tasks.filter { $0.retireIfDone() }
+            // The next file's state takes the place of this one's, wherever that lay.
+            if !retired.isEmpty, !source.allEnded { ProcessMemory.trim() }
         }
     }
 
@@ -282,7 +306,7 @@ public final class JobExecution {
     func show(trigger: Bool = false) throws {
         for source in sources {
             closingRecordMs = isLive && !trigger ? source.closingRecordMs : nil
-            try source.emit(trigger: trigger) { try write($1, query: $0, source) }
+            try source.show(trigger: trigger) { try write($1, query: $0, source) }
             closingRecordMs = nil
             try writeLate(source)
         }

@@ -186,7 +186,6 @@ extension JobExecution {
         try slice(behind, bytes: options.sliceBytes)
         for source in sources {
             source.advanceWatermark()
-            try source.gather()
             try source.emitLocal { _, _ in }
             try source.emit(trigger: false) { _, _ in }
         }

@@ -84,6 +84,9 @@ public final class PartitionTask {
         return false
     }
 
+    /// Groups in frozen windows that wait to be taken.
+    var frozenRows: Int { operators.reduce(0) { $0 + $1.frozenRows } }
+
     /// Goes on reading after a failure that was mended: the reader stands at a place it can read from.
     func readOn() { failure = nil }
 
@@ -95,14 +98,20 @@ public final class PartitionTask {
         advanced = false
     }
 
-    /// Reads and processes about `maxBytes` bytes. Samples later than `latestTimestampMs` of their record are refused.
-    public func process(maxBytes: Int, latestTimestampMs: (RawRecord) -> Int64) {
+    /// Reads and processes about `maxBytes` bytes, then as many again while there is more and `goesOn` says so. Samples
+    /// later than `latestTimestampMs` of their record are refused.
+    public func process(
+        maxBytes: Int, goesOn: () -> Bool = { false }, latestTimestampMs: (RawRecord) -> Int64
+    ) {
         advanced = false
         guard failure == nil, !hasEnded else { return }
         sweepIfDue()
         do {
-            outcome =
-                checkpoint == nil ? try read(maxBytes, latestTimestampMs) : try readNoting(maxBytes, latestTimestampMs)
+            repeat {
+                outcome =
+                    checkpoint == nil
+                    ? try read(maxBytes, latestTimestampMs) : try readNoting(maxBytes, latestTimestampMs)
+            } while outcome.isMore && goesOn()
         } catch is ReachedLimit {
             hasReachedLimit = true
             outcome = .more
@@ -153,10 +162,11 @@ public final class PartitionTask {
     }
 
     /// Frees what an ended partition no longer needs, once every window of it has been taken: its series, groups and
-    /// reader. The ledgers stay.
-    func retireIfDone() {
-        guard hasEnded, operators.allSatisfy({ $0.newestOpenWindow == nil }) else { return }
+    /// reader. The ledgers stay. Gives whether it did.
+    func retireIfDone() -> Bool {
+        guard !isRetired, hasEnded, operators.allSatisfy({ $0.newestOpenWindow == nil }) else { return false }
         shed()
+        return true
     }
 
     /// Keeps the ledgers only.

@@ -17,6 +17,8 @@ final class QueryEmitter {
     /// Windows emitted since the last checkpoint whose contribution it knows, by partition.
     var removedSaved: [PartitionID: [Int64]] = [:]
     private var maps: [PartitionID: LocalMap] = [:]
+    /// Taken from the operators and in no window yet.
+    private var gathered: [Gathered] = []
     /// Which partition holds each key, for partition-local queries.
     private var owners: [UInt32: PartitionID] = [:]
     /// The newest window emitted for good.
@@ -37,6 +39,15 @@ final class QueryEmitter {
         var series: [UInt32] = []
     }
 
+    /// A partial, and the keys of those of its groups that the directories may not know, in the partial's order.
+    private struct Gathered {
+        let id: PartitionID
+        let partial: WindowPartial
+        let generation: Int
+        let bound: Int
+        let new: [(group: UInt32, key: GroupKey)]
+    }
+
     init(plan: QueryPlan, job: String) {
         self.plan = plan
         anomalies = QueryAnomalies(plan: plan, job: job)
@@ -47,14 +58,57 @@ final class QueryEmitter {
 
     // MARK: Taking contributions
 
-    /// Takes what the operators froze; they stand in partition order.
-    func collect(_ operators: [(id: PartitionID, windows: any WindowOperator)]) throws(SplitKeyError) {
+    /// Takes what the operators froze; they stand in partition order. Until `settle` it belongs to no window yet, but the
+    /// partitions may go on.
+    func gather(_ operators: [(id: PartitionID, windows: any WindowOperator)]) throws(SplitKeyError) {
         for op in operators {
+            let map = maps[op.id]
             for partial in op.windows.takeFrozen() {
-                let taken = try contribution(partial, of: op.windows, id: op.id)
-                insert(taken, into: &pending)
+                guard plan.logs.isEmpty else {
+                    insert(try contribution(partial, of: op.windows, id: op.id), into: &pending)
+                    continue
+                }
+                let generation = op.windows.groupGeneration
+                let known = map?.generation == generation ? map?.keys ?? [] : []
+                var new: [(group: UInt32, key: GroupKey)] = []
+                for group in partial.groups where group >= known.count || known[Int(group)] == .max {
+                    new.append((group, op.windows.key(of: group)))
+                }
+                gathered.append(
+                    Gathered(
+                        id: op.id, partial: partial, generation: generation, bound: op.windows.groupBound, new: new))
             }
         }
+    }
+
+    /// Gives what was gathered to its windows.
+    func settle() throws(SplitKeyError) {
+        let all = gathered
+        gathered = []
+        for one in all {
+            var map = map(of: one.id, generation: one.generation, bound: one.bound)
+            for (group, key) in one.new where map.keys[Int(group)] == .max {
+                map.keys[Int(group)] = keys.index(of: key)
+            }
+            let groupKeys = one.partial.groups.map { map.keys[Int($0)] }
+            maps[one.id] = map
+            keys.touch(groupKeys, endMs: plan.window.endMs(one.partial.window))
+            try claim(groupKeys, for: one.id)
+            insert(Contribution(id: one.id, partial: one.partial, keys: groupKeys, logs: []), into: &pending)
+        }
+    }
+
+    /// Both in one.
+    func collect(_ operators: [(id: PartitionID, windows: any WindowOperator)]) throws(SplitKeyError) {
+        try gather(operators)
+        try settle()
+    }
+
+    private func map(of id: PartitionID, generation: Int, bound: Int) -> LocalMap {
+        var map = maps.removeValue(forKey: id) ?? LocalMap(generation: generation)
+        if map.generation != generation { map = LocalMap(generation: generation) }
+        if map.keys.count < bound { map.keys.append(contentsOf: repeatElement(.max, count: bound - map.keys.count)) }
+        return map
     }
 
     func insert(_ new: Contribution, into windows: inout [Int64: [Contribution]]) {
@@ -66,11 +120,7 @@ final class QueryEmitter {
     private func contribution(
         _ partial: WindowPartial, of op: any WindowOperator, id: PartitionID
     ) throws(SplitKeyError) -> Contribution {
-        var map = maps[id] ?? LocalMap(generation: op.groupGeneration)
-        if map.generation != op.groupGeneration { map = LocalMap(generation: op.groupGeneration) }
-        if map.keys.count < op.groupBound {
-            map.keys.append(contentsOf: repeatElement(.max, count: op.groupBound - map.keys.count))
-        }
+        var map = map(of: id, generation: op.groupGeneration, bound: op.groupBound)
         let end = plan.window.endMs(partial.window)
         var groupKeys: [UInt32] = []
         groupKeys.reserveCapacity(partial.groups.count)

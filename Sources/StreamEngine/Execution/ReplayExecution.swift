@@ -77,8 +77,10 @@ extension JobExecution {
             }
             // The first slice is only to learn where each partition begins: with thirty files that follow each other, a
             // large one of each would wait in memory for the first file to end.
-            let bytes = isFirst ? 1024 : pace == nil ? options.sliceBytes : options.sliceBytes / 4
-            try slice(ready, bytes: bytes, beside: isOverlapping ? { try self.show() } : nil)
+            let bytes = isFirst ? min(options.sliceBytes, 1024) : options.sliceBytes
+            try slice(
+                ready, bytes: bytes, goesOn: isOverlapping && !isFirst && pace == nil,
+                beside: isOverlapping ? { try self.show() } : nil)
             tellNotices(log)
             if isFirst { for entry in ready { entry.task.hibernate() } }
             for source in sources { source.advanceWatermark() }

@@ -34,6 +34,12 @@ public enum ReadOutcome: Sendable {
     case nothingYet
     /// The input is over (replay): no record will ever follow.
     case endOfInput
+
+    /// Whether there may be more to read at once.
+    var isMore: Bool {
+        if case .more = self { return true }
+        return false
+    }
 }
 
 /// Reads one partition. Used by one thread at a time.

@@ -180,16 +180,23 @@ final class SourceExecution {
                 let closed = plan.window.newestClosed(watermarkMs: watermarkMs, latenessMs: plan.latenessMs)
                 for task in tasks { task.operators[place].freeze(through: closed) }
             }
-            try entry.emitter.collect(operators(place))
+            try entry.emitter.gather(operators(place))
         }
     }
 
-    /// Emits what was gathered, and with `trigger` the rows of update and complete mode, for which the partitions must
-    /// stand still. `body` is given the query's place in the job.
+    /// Emits what the watermark has closed, and with `trigger` the rows of update and complete mode. `body` is given the
+    /// query's place in the job.
     func emit(trigger: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
+        try gather()
+        try show(trigger: trigger, body)
+    }
+
+    /// Emits what was gathered. With `trigger` the partitions must stand still.
+    func show(trigger: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
         if trigger { try emitLocalTrigger(body) }
         for (place, entry) in emitters.enumerated() where !isLocal(entry.emitter.plan) {
             let emitter = entry.emitter
+            try emitter.settle()
             if trigger { try emitter.emitTrigger(operators(place)) { try body(entry.index, $0) } }
             // In update mode windows stay until a trigger has shown their last rows.
             guard trigger || emitter.plan.outputMode == .append, let watermarkMs, !emitter.plan.neverCloses else {

@@ -77,6 +77,7 @@ private enum Replay {
             options.sampleTimesMs[source.name] = bounds.sampleTimesMs(source, of: definition)
         }
         let backtesting = try Backtesting(arguments, definition)
+        ProcessMemory.keepFreedPages()
         let stop = StopRequest()
         do {
             try Signals.watch(stop) { console.note($0) }
