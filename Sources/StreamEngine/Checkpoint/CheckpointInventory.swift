@@ -205,6 +205,11 @@ public struct CheckpointInventory: Sendable {
 
     // MARK: Questions
 
+    /// Decisions of epochs that are gone, a process's in each file that can be read.
+    var keptDecisions: [(incarnation: String, decisions: [Decision])] {
+        decisions.compactMap { one in one.header.map { (one.incarnation, $0.record.decisions) } }
+    }
+
     /// Records that can be read and commit a partition, by its offset: the newest last. Of epochs in doubt only with
     /// `includesUndecided`.
     public func records(of partition: PartitionID, includesUndecided: Bool = false) -> [EpochRecord] {

@@ -28,6 +28,8 @@ public final class CheckpointSession {
     var decisionCount = 0
     /// Partitions being caught up with from an older state: output is suppressed until they are at these offsets.
     var catchingUp: [PartitionID: Int64] = [:]
+    /// What was decided on the way there.
+    var past = PastDecisions()
 
     /// Where partitions start whose state was set aside; nil: they go on from their state.
     public var freshStart: FreshStart?

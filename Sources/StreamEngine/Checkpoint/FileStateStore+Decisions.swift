@@ -10,6 +10,15 @@ extension FileStateStore {
     /// eightfold growth.
     private static let mergedAtOnce = 8
 
+    public func decisions(
+        after older: EpochRecord, upTo epochs: [PartitionID: EpochToken]
+    ) throws(CheckpointError) -> RecordedRun {
+        let inventory = try CheckpointInventory(layout.root, files: files)
+        return RecordedRun(
+            after: older, upTo: epochs, records: inventory.epochs.compactMap(\.record),
+            kept: inventory.keptDecisions)
+    }
+
     /// Keeps what epochs of this process hold that are to go, oldest first.
     func keepOwnDecisions(_ gone: [Int]) throws(IOFailure) {
         let kept = known.withLock { known in

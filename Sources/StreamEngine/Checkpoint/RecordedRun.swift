@@ -26,6 +26,9 @@ public struct RecordedRun: Sendable {
         var isLocal: Bool
     }
 
+    /// How far each source's watermark is known to have come.
+    private(set) var watermarksMs: [String: Int64] = [:]
+
     private struct Verdict: Hashable, Sendable {
         var query: String
         var detector: String
@@ -65,7 +68,7 @@ public struct RecordedRun: Sendable {
     init(_ inventory: CheckpointInventory, broadcast: Set<String>) throws(CheckpointError) {
         try self.init(
             records: inventory.epochs.compactMap(\.record),
-            kept: inventory.decisions.compactMap { one in one.header.map { (one.incarnation, $0.record.decisions) } },
+            kept: inventory.keptDecisions,
             broadcast: broadcast,
             unreadable: inventory.epochs.compactMap { one in
                 one.error.map {
@@ -139,6 +142,57 @@ public struct RecordedRun: Sendable {
         }
     }
 
+    /// What was decided after an older epoch, up to those that go with each partition's committed offset. Nothing that is
+    /// missing is complained of: it is what can be had when state was lost.
+    public init(
+        after older: EpochRecord, upTo newest: [PartitionID: EpochToken], records: [EpochRecord],
+        kept: [(incarnation: String, decisions: [Decision])]
+    ) {
+        let books = Self.books(records, kept)
+        var used: Set<EpochToken> = []
+        for (id, token) in newest {
+            for epoch in Self.goBack(id, from: token, to: older.token, books) {
+                used.insert(epoch)
+                for decision in books[epoch.incarnation]?[epoch.number] ?? [] where decision.partition == id {
+                    take(decision, of: id)
+                }
+            }
+            freezes[id]?.sort { $0.offset < $1.offset }
+        }
+        for epoch in used {
+            for decision in books[epoch.incarnation]?[epoch.number] ?? [] where decision.partition == nil {
+                takeShared(decision)
+            }
+        }
+    }
+
+    /// The epochs that read a partition between two epochs, as far as their decisions are there.
+    private static func goBack(
+        _ id: PartitionID, from newest: EpochToken, to oldest: EpochToken, _ books: [String: [Int: [Decision]]]
+    ) -> [EpochToken] {
+        var epochs: [EpochToken] = []
+        var next: EpochToken? = newest
+        var visited: Set<EpochToken> = []
+        while let token = next, token.incarnation != oldest.incarnation || token.number > oldest.number,
+            visited.insert(token).inserted
+        {
+            let book = (books[token.incarnation] ?? [:]).filter {
+                $0.key <= token.number && (token.incarnation != oldest.incarnation || $0.key > oldest.number)
+            }
+            var begin: (epoch: Int, after: EpochToken?)?
+            for (number, decisions) in book where number >= begin?.epoch ?? 0 {
+                for decision in decisions where decision.partition == id {
+                    if case .start = decision.kind { begin = (number, decision.predecessor) }
+                }
+            }
+            epochs += book.keys.filter { $0 >= begin?.epoch ?? 0 }.map {
+                EpochToken(incarnation: token.incarnation, number: $0)
+            }
+            next = begin?.after
+        }
+        return epochs
+    }
+
     /// The decisions of each epoch, by process and number.
     private static func books(
         _ records: [EpochRecord], _ kept: [(incarnation: String, decisions: [Decision])]
@@ -210,8 +264,10 @@ public struct RecordedRun: Sendable {
         switch decision.kind {
         case .active(let watermarkMs):
             guard let watermarkMs else { return }
+            noteWatermark(watermarkMs, id.source)
             freezes[id, default: []].append(Freeze(offset: offset, watermarkMs: watermarkMs, isLocal: false))
         case .join(let watermarkMs):
+            noteWatermark(watermarkMs, id.source)
             freezes[id, default: []].append(Freeze(offset: offset, watermarkMs: watermarkMs, isLocal: false))
         case .clockWatermark(let ms):
             freezes[id, default: []].append(Freeze(offset: offset, watermarkMs: ms, isLocal: true))
@@ -223,6 +279,11 @@ public struct RecordedRun: Sendable {
 
     private mutating func takeShared(_ decision: Decision) {
         if case .context = decision.kind { takeVerdict(decision) }
+        if case .clockWatermark(let ms) = decision.kind { noteWatermark(ms, decision.source) }
+    }
+
+    private mutating func noteWatermark(_ ms: Int64, _ source: String) {
+        watermarksMs[source] = max(ms, watermarksMs[source] ?? .min)
     }
 
     private mutating func takeVerdict(_ decision: Decision) {
@@ -236,6 +297,9 @@ public struct RecordedRun: Sendable {
 
     /// Up to which event time samples of the record were taken; nil where the clock refused none of it.
     func futureLimitMs(_ id: PartitionID, _ offset: Int64) -> Int64? { futureLimits[id]?[offset] }
+
+    /// Partitions of which windows were frozen by decision.
+    var partitions: [PartitionID] { Array(freezes.keys) }
 
     /// Where windows of a partition were frozen, by offset.
     func freezes(of id: PartitionID) -> [Freeze] { freezes[id] ?? [] }

@@ -159,6 +159,10 @@ public protocol StateStore: AnyObject {
     func newestRecord(naming partitions: Set<PartitionID>) throws(CheckpointError) -> EpochRecord?
     /// The newest decided record older than these epochs all of whose state is whole; nil where there is none. O(epochs).
     func newestWholeRecord(before epochs: [PartitionID: EpochToken]) throws(CheckpointError) -> EpochRecord?
+    /// What the wall clock decided after an older epoch, up to these: as much of it as can be read. O(epochs).
+    func decisions(
+        after older: EpochRecord, upTo epochs: [PartitionID: EpochToken]
+    ) throws(CheckpointError) -> RecordedRun
     /// The epoch was decided: what is older than the epochs to keep may go.
     func decided(_ record: EpochRecord) throws(CheckpointError)
     /// The epoch was given up: what it wrote may go.

@@ -8,11 +8,12 @@ extension JobExecution {
     /// Ends the catching up of tasks that are where their committed offsets are.
     func finishCatchingUp(_ log: (String) -> Void) throws {
         guard let session, isCatchingUp else { return }
+        repeatDecisionsBehind()
         for task in sources.flatMap(\.tasks) {
             guard let target = session.catchingUp[task.id] else { continue }
             var isThere = task.nextOffset ?? 0 >= target
             if case .caughtUp = task.outcome { isThere = true }
-            if task.hasReachedLimit { isThere = true }
+            if task.hasReachedLimit, task.limitOffset == target { isThere = true }
             guard isThere else { continue }
             session.catchingUp[task.id] = nil
             task.limitOffset = nil
@@ -20,16 +21,44 @@ extension JobExecution {
         }
         guard session.catchingUp.isEmpty else { return }
         for source in sources {
+            // What the run before had shown by then is not shown again, also where idle partitions had not held it up.
+            if let ms = session.past.watermarksMs[source.definition.name] { source.raiseWatermark(to: ms) }
             source.advanceWatermark()
             try source.emit(trigger: true) { _, _ in }
             try source.emitLocal { _, _ in }
             for entry in source.emitters { entry.emitter.anomalies?.discardRows() }
             for task in source.tasks { for op in task.operators { _ = op.takeLate() } }
         }
+        session.past = PastDecisions()
+        recordedRun = nil
         lastWork = TriggerWork()
         // The next epoch writes a state that is whole again.
         dirty = true
         log("caught up with the committed offsets")
+    }
+
+    /// Partitions being caught up with: freezes what the run before froze by decision up to where they are, and lets them go on
+    /// to where it did so next, or to their committed offset.
+    func repeatDecisionsBehind() {
+        guard let session else { return }
+        for source in sources {
+            for task in source.tasks {
+                guard let target = session.catchingUp[task.id] else { continue }
+                var here = task.nextOffset ?? .min
+                // Offsets may be left out in a topic: the next record may lie far behind the limit.
+                if task.hasReachedLimit, let limit = task.limitOffset { here = max(here, limit) }
+                if case .caughtUp = task.outcome { here = max(here, target) }
+                var next = target
+                for freeze in session.past.freezes[task.id] ?? [] {
+                    if freeze.offset <= here {
+                        source.freeze(task, atWatermarkMs: freeze.watermarkMs) { $0.isPartitionLocal == freeze.isLocal }
+                    } else {
+                        next = min(next, freeze.offset)
+                    }
+                }
+                if task.limitOffset != next { task.limitOffset = next }
+            }
+        }
     }
 
     // MARK: Giving up an epoch

@@ -183,6 +183,7 @@ extension JobExecution {
         let behind = sources.flatMap { source in
             source.tasks.filter { session?.catchingUp[$0.id] != nil }.map { (source, $0) }
         }
+        repeatDecisionsBehind()
         try slice(behind, bytes: options.sliceBytes)
         for source in sources {
             source.advanceWatermark()

@@ -205,6 +205,9 @@ extension JobExecution {
             }
             dropLoaded(Array(committed.keys), session)
             let tasks = try loadWhole(committed, session, fallingBackTo: older)
+            let run = try session.store.decisions(after: older, upTo: records)
+            session.past = PastDecisions(run, newest: Set(records.values), in: session.store)
+            recordedRun = run
             log(
                 "falling back to the state of epoch \(older.token): its records up to the committed offsets are read "
                     + "again, with output suppressed")
@@ -215,6 +218,8 @@ extension JobExecution {
     func dropLoaded(_ ids: [PartitionID], _ session: CheckpointSession) {
         for execution in sources { execution.drop(Set(ids), goElsewhere: false) }
         session.catchingUp = [:]
+        session.past = PastDecisions()
+        recordedRun = nil
         for id in ids { session.states[id] = nil }
         forgetSharedIfAlone(session)
     }
@@ -257,8 +262,11 @@ extension JobExecution {
                     one time; `--new-checkpoint`
                     """)
             }
-            let isKnown = older?.partitions.contains { $0.partition == task.id } ?? false
-            if isKnown, task.nextOffset ?? offset < offset { session.catchingUp[task.id] = offset }
+            if let known = older?.partitions.first(where: { $0.partition == task.id }) {
+                // Also where no record is missing: the clock may have closed windows since.
+                session.catchingUp[task.id] = offset
+                task.nextOffset = task.nextOffset ?? known.nextOffset
+            }
             if task.nextOffset == nil { task.nextOffset = offset }
             tasks.append((task, execution, offset))
         }
@@ -360,7 +368,7 @@ extension JobExecution {
             let next = task.nextOffset ?? 0
             let low = lows[task.id] ?? 0
             guard next >= low else {
-                guard job.definition.onDataLoss == .continue, session.catchingUp[task.id] == nil else {
+                guard job.definition.onDataLoss == .continue, session.catchingUp[task.id] ?? next <= next else {
                     throw JobFailure(
                         """
                         \(task.id): the checkpoint needs offsets \(next) to \(low - 1), which Kafka no longer holds. Ways \

@@ -152,6 +152,12 @@ extension SourceExecution {
         return writer.bytes
     }
 
+    /// The watermark in what `encodeShared` wrote; nil where it had none.
+    static func watermark(inShared bytes: [UInt8]) -> Int64? {
+        var reader = ByteReader(bytes)
+        return try? reader.readOptional()
+    }
+
     /// Takes what `encodeShared` wrote. The partitions themselves come after.
     func decodeShared(_ bytes: [UInt8]) throws(DecodingFailure) {
         var reader = ByteReader(bytes)

@@ -140,6 +140,12 @@ final class ModelStore: StateStore {
         return nil
     }
 
+    func decisions(
+        after older: EpochRecord, upTo epochs: [PartitionID: EpochToken]
+    ) throws(CheckpointError) -> RecordedRun {
+        RecordedRun(after: older, upTo: epochs, records: world.epochs.values.map(\.record), kept: [])
+    }
+
     func decided(_ record: EpochRecord) throws(CheckpointError) {}
     func discarded(_ token: EpochToken) { if !world.isDead { world.epochs[token] = nil } }
     func chainBytes(_ partition: PartitionID, at state: EpochToken) -> (snapshot: Int64, changes: Int64)? { nil }
