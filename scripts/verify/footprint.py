@@ -17,35 +17,21 @@ Exit code 1 where a limit does not hold: 64 MiB, 3 % of a core, 200 ms to have j
 """
 import argparse
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-try:
-    from confluent_kafka import Producer
-except ImportError:
-    VENV = os.path.join(ROOT, ".build/verify-tools/venv")
-    if os.environ.get("IN_VENV"):
-        raise
-    if not os.path.exists(f"{VENV}/bin/python"):
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-    subprocess.run([f"{VENV}/bin/pip", "install", "-q", "confluent-kafka>=2.6"], check=True)
-    os.execve(f"{VENV}/bin/python", [f"{VENV}/bin/python"] + sys.argv, dict(os.environ, IN_VENV="1"))
+from live_kit import ROOT, cpu_seconds, embedded_broker, need_kafka_client
+
+need_kafka_client()
+from confluent_kafka import Producer
 
 BEDS = 91
 SENSORS = [
     "accelerometer1_rms", "accelerometer2_rms", "current_amperes", "pressure_bar", "temperature_celsius",
     "thermocouple_celsius", "voltage_volts", "volume_flow_lpm"]
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_mib(pid):
@@ -109,15 +95,8 @@ def main():
     arguments.add_argument("--static")
     options = arguments.parse_args()
     binary = os.path.abspath(options.binary)
-    folder = tempfile.mkdtemp(prefix="footprint-")
-    children = []
-    try:
-        topics = ",".join(["hydraulics:1"] + [f"hydraulic-{bed}:1" for bed in range(BEDS)])
-        broker = subprocess.Popen(
-            [binary, "broker", "--listen", "127.0.0.1:0", "--memory", "--topics", topics], stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True)
-        children.append(broker)
-        brokers = broker.stdout.readline().split()[-1]
+    topics = ",".join(["hydraulics:1"] + [f"hydraulic-{bed}:1" for bed in range(BEDS)])
+    with embedded_broker(binary, "footprint", ["--memory", "--topics", topics]) as (brokers, folder, children):
         producer = Producer({"bootstrap.servers": brokers, "linger.ms": 5, "log_level": 0})
         feed(producer, 2)
         joins, reads = [], []
@@ -136,12 +115,6 @@ def main():
         rate = sent / elapsed
         mib = peak_mib(run.pid)
         stop(run)
-    finally:
-        for child in reversed(children):
-            if child.poll() is None:
-                child.terminate()
-                child.wait(10)
-        shutil.rmtree(folder)
     print(f"hydraulics, {rate:.0f} messages/s in {BEDS} topics for {options.seconds} s: peak RSS {mib:.1f} MiB, "
           f"{share:.2f} % of a core")
 

@@ -19,25 +19,17 @@ import json
 import multiprocessing
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-try:
-    from confluent_kafka import Consumer, Producer
-except ImportError:
-    VENV = os.path.join(ROOT, ".build/verify-tools/venv")
-    if os.environ.get("IN_VENV"):
-        raise
-    if not os.path.exists(f"{VENV}/bin/python"):
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-    subprocess.run([f"{VENV}/bin/pip", "install", "-q", "confluent-kafka>=2.6"], check=True)
-    os.execve(f"{VENV}/bin/python", [f"{VENV}/bin/python"] + sys.argv, dict(os.environ, IN_VENV="1"))
+from live_kit import ROOT, cpu_seconds, embedded_broker, need_kafka_client
+
+need_kafka_client()
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 PARTITIONS, SERIES, LINES, WINDOW_MS = 4, 1000, 125, 170
 
@@ -153,15 +145,8 @@ def main():
     arguments.add_argument("--binary", default=os.path.join(ROOT, ".build/release/stream-job"))
     arguments.add_argument("--log", action="store_true", help="show what the job said")
     options = arguments.parse_args()
-    folder = tempfile.mkdtemp(prefix="latency-")
-    children = []
-    try:
-        broker = subprocess.Popen(
-            [options.binary, "broker", "--listen", "127.0.0.1:0", "--data", f"{folder}/broker", "--topics", "rows:1"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        children.append(broker)
-        brokers = broker.stdout.readline().split()[-1]
-        from confluent_kafka.admin import AdminClient, NewTopic
+    broker = ["--data", "{folder}/broker", "--topics", "rows:1"]
+    with embedded_broker(options.binary, "latency", broker) as (brokers, folder, children):
         topic = NewTopic("metrics", PARTITIONS, config={"message.timestamp.type": "LogAppendTime"})
         admin = AdminClient({"bootstrap.servers": brokers})
         for future in admin.create_topics([topic]).values():
@@ -183,19 +168,11 @@ def main():
         feed.start()
         seen = ours.recv()
         feed.join()
-        with open(f"/proc/{run.pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        cpu = cpu_seconds(run.pid)
         run.send_signal(signal.SIGINT)
         summary = json.loads(run.communicate(timeout=30)[0].strip().splitlines()[-1])
         if options.log:
             print(open(f"{folder}/log").read())
-    finally:
-        for child in reversed(children):
-            if child.poll() is None:
-                child.terminate()
-                child.wait(10)
-        shutil.rmtree(folder)
     from datetime import datetime
     latencies = []
     for text, now_ms in seen:
