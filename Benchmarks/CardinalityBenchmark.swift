@@ -3,10 +3,12 @@ import Connectors
 import StreamEngine
 
 /// What many series cost: CPU time a sample of one partition's data plane at 500, 200,000 and 1,000,000 series (text
-/// exposition, 1-minute windows of six aggregates by (name, instance), so each series is a group); and the memory of a
-/// million, in bytes the allocator has in use:
+/// exposition, 1-minute windows of six aggregates by (name, instance), so each series is a group); and the memory of many,
+/// in bytes the allocator has in use (what programs asked for and its own overhead; freed memory is not counted):
 ///
-/// - a series beyond its label text: dictionary and group, after one scrape, without its pane;
+/// - a series beyond its label text: dictionary and group, after one scrape, without its pane. Label text is one copy of the
+///   names and values of its labels, `__name__` among them; every other byte counts, further copies of that text too. Text
+///   exposition, and `sample-json`, which spells a series in half as many bytes again;
 /// - a (group, open pane): what each further minute adds while the watermark waits;
 /// - a (group, frozen window): what each frozen window that was taken and not yet emitted adds, and 4 bytes for its key,
 ///   which the emitter keeps.
@@ -23,17 +25,20 @@ func runCardinalityBenchmark() {
                 "cardinality", "\(count) series",
                 steady + [("firstScrapeNs", first[0].value), ("shareOfFew", few / steady[0].value)])
         }
-        for count in [200_000, 1_000_000] { try measureMemory(count) }
+        for (count, form) in [(200_000, ScrapeReader.Form.text), (1_000_000, .text), (1_000_000, .json)] {
+            try measureMemory(count, form)
+        }
     } catch {
         print("cardinality: \(error)")
     }
 }
 
-private func measureMemory(_ count: Int) throws {
+private func measureMemory(_ count: Int, _ form: ScrapeReader.Form) throws {
     let panes = 4
+    let format = form == .text ? "prometheus" : "sample-json"
     // A watermark ten minutes behind: every window stays open.
-    let open = try sixAggregatesJob(format: "prometheus", sizeMs: 60_000, delayMs: 600_000)
-    var reader = ScrapeReader(series: count, form: .text, intervalMs: 60_000)
+    let open = try sixAggregatesJob(format: format, sizeMs: 60_000, delayMs: 600_000)
+    var reader = ScrapeReader(series: count, form: form, intervalMs: 60_000)
     let labelBytes = reader.labelBytes
     let empty = c_allocated_bytes()
     var task: PartitionTask? = try partitionTask(reader, open)
@@ -47,8 +52,8 @@ private func measureMemory(_ count: Int) throws {
     task = nil
 
     // No delay: each minute freezes the one before; the contributions are kept, as a slower partition makes them wait.
-    let closing = try sixAggregatesJob(format: "prometheus", sizeMs: 60_000)
-    reader = ScrapeReader(series: count, form: .text, intervalMs: 60_000)
+    let closing = try sixAggregatesJob(format: format, sizeMs: 60_000)
+    reader = ScrapeReader(series: count, form: form, intervalMs: 60_000)
     task = try partitionTask(reader, closing)
     var waiting: [WindowPartial] = []
     used = []
@@ -61,7 +66,7 @@ private func measureMemory(_ count: Int) throws {
     let frozen = Double(used[panes + 1] - used[1]) / (Double(count) * max(windows, 1)) + 4
     print("  \(waiting.count) windows frozen")
     report(
-        "memory", "\(count) series",
+        "memory", form == .text ? "\(count) series" : "\(count) series, \(format)",
         [
             ("labelTextBytes", Double(labelBytes) / Double(count)), ("bytesPerSeries", series),
             ("bytesPerOpenPane", pane), ("bytesPerFrozenWindow", frozen),

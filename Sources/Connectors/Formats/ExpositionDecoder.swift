@@ -147,8 +147,8 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
             p += length
         } else {
             let maxLabels = limits.maxLabelsPerSeries
-            if let parsed = ExpositionSeries.parsePlain(start, end, maxLabels: maxLabels, &plainLabels) {
-                (labels, p) = parsed
+            if let next = ExpositionSeries.parsePlain(start, end, maxLabels: maxLabels, &plainLabels) {
+                p = next
             } else {
                 (labels, p) = try ExpositionSeries.parse(start, end, maxLabels: maxLabels)
             }
@@ -182,12 +182,14 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
         }
         let eventTimeMs = try context.eventTime(timestampMs)
         // A known spelling was checked when it was new, and the numbers are ASCII: only an exemplar may hold more.
-        if labels != nil || Dialect.isOpenMetrics, !isUTF8(start, end) { throw DecodeFault(.invalidUTF8, "not UTF-8") }
+        if known == nil || Dialect.isOpenMetrics, !isUTF8(start, end) { throw DecodeFault(.invalidUTF8, "not UTF-8") }
         let id: UInt32
-        if let labels {
+        if let known {
+            id = known
+        } else if let labels {
             id = series.insert(start, length: seriesEnd - start, labels: labels)
         } else {
-            id = known ?? SampleBatch.overLimit
+            id = series.insert(start, length: seriesEnd - start, plain: plainLabels)
         }
         batch.append(series: id, timestampMs: eventTimeMs, value: value, place: UInt32(truncatingIfNeeded: line))
     }

@@ -30,10 +30,10 @@ enum ExpositionSeries {
     }
 
     /// Reads the usual form, `name{label="value",…}` without blanks or escapes; nil where it is another, or anything is wrong
-    /// with it. Gives what `parse` gives.
+    /// with it. Gives the first byte after them; `plain` is then the series that `parse` gives.
     static func parsePlain(
         _ start: BytePointer, _ end: BytePointer, maxLabels: Int, _ plain: inout PlainLabels
-    ) -> (labels: SeriesLabels, next: BytePointer)? {
+    ) -> BytePointer? {
         var p = start
         guard p < end, isNameStart(p.pointee) || p.pointee == UInt8(ascii: ":") else { return nil }
         while p < end, isNameByte(p.pointee) || p.pointee == UInt8(ascii: ":") { p += 1 }
@@ -58,8 +58,8 @@ enum ExpositionSeries {
             guard p < end else { return nil }
             if p.pointee == UInt8(ascii: ",") { p += 1 } else if p.pointee != UInt8(ascii: "}") { return nil }
         }
-        guard p < end, let labels = plain.labels(name: name, maxLabels: maxLabels) else { return nil }
-        return (labels, p + 1)
+        guard p < end, plain.pack(name: name, maxLabels: maxLabels) else { return nil }
+        return p + 1
     }
 
     /// Reads name and labels; gives the first byte after them.

@@ -221,17 +221,20 @@ struct SampleJSONElement: JSONElement {
             known = ordered.find(series)
             isNewSpelling = known != nil
         }
-        var labels = known == nil ? readPlainSeries(fields) : nil
-        if known == nil, labels == nil { labels = try readSeries(fields) }
+        let isPlain = known == nil && readPlainSeries(fields)
+        let labels = known == nil && !isPlain ? try readSeries(fields) : nil
         let value = try Self.readValue(fields.value)
         let timestampMs = try context.eventTime(try JSONTime.read(fields.timestamp))
         let id: UInt32
-        if let labels {
+        if known == nil {
             let before = series.seriesCount
-            id = spelling.withBytes(scratch) { series.insert($0, length: $1, labels: labels) }
+            id = spelling.withBytes(scratch) { start, length in
+                if let labels { return series.insert(start, length: length, labels: labels) }
+                return series.insert(start, length: length, plain: plainLabels)
+            }
             // Known under another spelling: the producer may write labels in any order.
             if series.seriesCount == before, id != SampleBatch.overLimit, ordered.set(fields) {
-                ordered.insert(labels, series)
+                ordered.insert(labels ?? plainLabels.labels, series)
             }
         } else {
             id = known ?? SampleBatch.overLimit
@@ -277,10 +280,10 @@ struct SampleJSONElement: JSONElement {
         return .inScratch
     }
 
-    /// Reads the usual form: a name, and labels, without escapes; nil where it is another, or anything is wrong with
-    /// it. Gives what `readSeries` gives.
-    private mutating func readPlainSeries(_ fields: Fields) -> SeriesLabels? {
-        guard let name = fields.name, let labels = fields.labels, !name.hasEscapes else { return nil }
+    /// Reads the usual form: a name, and labels, without escapes; false where it is another, or anything is wrong with
+    /// it. `plainLabels` is then the series that `readSeries` gives.
+    private mutating func readPlainSeries(_ fields: Fields) -> Bool {
+        guard let name = fields.name, let labels = fields.labels, !name.hasEscapes else { return false }
         // Both were found well formed: inside the braces, and between quotes.
         var p = labels.start + 1
         let end = labels.end
@@ -289,17 +292,17 @@ struct SampleJSONElement: JSONElement {
         plainLabels.begin()
         while true {
             Self.skipSpaces(&p, end)
-            guard p < end else { return nil }
+            guard p < end else { return false }
             if p.pointee == UInt8(ascii: "}") { break }
-            guard let label = Self.plainString(&p, end) else { return nil }
+            guard let label = Self.plainString(&p, end) else { return false }
             Self.skipSpaces(&p, end)
-            guard p < end, p.pointee == UInt8(ascii: ":") else { return nil }
+            guard p < end, p.pointee == UInt8(ascii: ":") else { return false }
             p += 1
             Self.skipSpaces(&p, end)
-            guard let value = Self.plainString(&p, end) else { return nil }
+            guard let value = Self.plainString(&p, end) else { return false }
             if label.count == 8, label.elementsEqual("__name__".utf8) {
                 // The name a second time, as the prometheus-kafka-adapter writes it; any other is looked at more closely.
-                guard !hasName, value.count == nameText.count, value.elementsEqual(nameText) else { return nil }
+                guard !hasName, value.count == nameText.count, value.elementsEqual(nameText) else { return false }
                 hasName = true
             } else {
                 plainLabels.add(label, value)
@@ -307,7 +310,7 @@ struct SampleJSONElement: JSONElement {
             Self.skipSpaces(&p, end)
             if p < end, p.pointee == UInt8(ascii: ",") { p += 1 }
         }
-        return plainLabels.labels(name: nameText, maxLabels: maxLabels)
+        return plainLabels.pack(name: nameText, maxLabels: maxLabels)
     }
 
     /// What stands between the quotes at `at`; nil where there are none, or an escape within.

@@ -16,12 +16,12 @@ extension GroupDirectory {
     ///     groups:  bound, then for each index of the ascending list: 0 (free) or 1 and its key
     ///     series:  bound, then for each index of the ascending list: 0 (free), 1 or 2 (gone) with group, index, labels
     func encode(whole: Bool, to writer: inout ByteWriter) {
-        writer.writeCount(keys.count)
+        writer.writeCount(keys.bound)
         let groups =
-            whole ? keys.indices.filter { keys[$0] != nil }.map { UInt32($0) } : (unsaved?.groups ?? []).sorted()
+            whole ? (0..<UInt32(keys.bound)).filter { keys.holds($0) } : (unsaved?.groups ?? []).sorted()
         writer.writeAscending(groups)
         for group in groups {
-            if let key = keys[Int(group)] {
+            if let key = keys.key(of: group) {
                 writer.write(UInt8(1))
                 writer.write(key)
             } else {
@@ -51,11 +51,11 @@ extension GroupDirectory {
         // An index takes no byte where it is free, so bounds say little about the bytes: they are held to what an
         // index may be.
         let groupBound = try readBound(&reader)
-        while keys.count < groupBound { keys.append(nil) }
-        for group in try reader.readAscending(below: keys.count) {
-            if let old = keys[Int(group)] { remove(group, old) }
+        keys.lengthen(to: groupBound)
+        for group in try reader.readAscending(below: keys.bound) {
+            keys.remove(group)
             guard try reader.readFlag() else { continue }
-            restore(try reader.readGroupKey(), at: group)
+            keys.restore(try reader.readGroupKey(), at: group)
         }
         let logBound = try readBound(&reader)
         while logEntries.count < logBound { logEntries.append(nil) }
@@ -71,7 +71,7 @@ extension GroupDirectory {
             guard kind <= 2 else { throw DecodingFailure("\(kind) is no kind of logged series") }
             let group = try reader.readVarint()
             let series = try reader.readVarint()
-            guard group < UInt64(max(keys.count, 1)), series < Self.indexLimit else {
+            guard group < UInt64(max(keys.bound, 1)), series < Self.indexLimit else {
                 throw DecodingFailure("a logged series of group \(group), index \(series)")
             }
             logEntries[Int(id)] = LogEntry(
@@ -93,7 +93,7 @@ extension GroupDirectory {
 
     /// After the last block of a chain: which indices are free.
     func finishDecoding() {
-        freeGroups = keys.indices.filter { keys[$0] == nil }.map { UInt32($0) }
+        freeGroups = (0..<UInt32(keys.bound)).filter { !keys.holds($0) }
         freeLogIDs = logEntries.indices.filter { logEntries[$0] == nil }.map { UInt32($0) }
         if unsaved != nil { unsaved = UnsavedIndices() }
     }

@@ -10,13 +10,13 @@ final class GroupDirectory {
     private let context: RowContext
     private let rowFilter: RowEvaluator?
     private let keysDifferByRow: Bool
-    /// The labels that are the key's columns, nil for the metric name; nil where some column is anything else.
-    private let labelColumns: [ByteString?]?
+    /// Whether the key's columns are labels of the series.
+    private let keysAreLabels: Bool
+    /// Whether labels alone decide, and not by a look at each series: every one is wanted.
+    private let wantsAllSeries: Bool
 
-    private var groupOfSeries: UnsafeMutablePointer<UInt32>
-    private var capacity = 256
-    var keys: [GroupKey?] = []
-    private var byKey = InternTable()
+    private var groupOfSeries = GrowingRun<UInt32>()
+    var keys: GroupKeys
     var freeGroups: [UInt32] = []
     /// Ids of series in sample logs, by series index; kept apart from those of the dictionary, which are used again
     /// while a log may still hold the old one.
@@ -43,18 +43,15 @@ final class GroupDirectory {
         self.context = context
         rowFilter = plan.rowFilter.map { RowEvaluator($0, series: series, context: context) }
         keysDifferByRow = plan.keysDifferByRow
-        labelColumns = plan.keyLabels
-        groupOfSeries = .allocate(capacity: capacity)
-        groupOfSeries.initialize(repeating: GroupDirectory.filtered, count: capacity)
+        let columns = plan.keyLabels
+        keysAreLabels = columns != nil && !plan.keysDifferByRow
+        wantsAllSeries = plan.selector == nil && plan.seriesFilter == nil && plan.logs.isEmpty
+        keys = GroupKeys(series: series, columns: columns)
     }
 
-    deinit {
-        groupOfSeries.deallocate()
-    }
+    var bound: Int { keys.bound }
 
-    var bound: Int { keys.count }
-
-    func key(of group: UInt32) -> GroupKey { keys[Int(group)] ?? GroupKey([]) }
+    func key(of group: UInt32) -> GroupKey { keys.key(of: group) ?? GroupKey([]) }
 
     func labels(ofSeries index: UInt32) -> SeriesLabels {
         series.labels(of: index) ?? SeriesLabels(name: .empty, labels: [])
@@ -64,13 +61,24 @@ final class GroupDirectory {
 
     func add(series new: [UInt32]) {
         for index in new {
+            groupOfSeries.lengthen(to: Int(index) + 1, with: GroupDirectory.filtered)
+            if wantsAllSeries, keysAreLabels {
+                groupOfSeries[Int(index)] = group(ofSeries: index)
+                continue
+            }
             guard let labels = series.labels(of: index) else { continue }
-            reserve(index)
             let row = SeriesRow(labels, context)
             let isSelected = plan.selector?.matches(labels) ?? true
             let passes = isSelected && (plan.seriesFilter.map { $0.isTrue(row) } ?? true)
             // With keys that differ by row any group but `filtered` will do here.
-            let group = !passes ? GroupDirectory.filtered : (keysDifferByRow ? 0 : self.group(of: key(of: row, labels)))
+            let group =
+                if !passes {
+                    GroupDirectory.filtered
+                } else if keysDifferByRow {
+                    UInt32(0)
+                } else {
+                    keysAreLabels ? self.group(ofSeries: index) : self.group(of: key(of: row, labels))
+                }
             groupOfSeries[Int(index)] = group
             if passes && !plan.logs.isEmpty { enterLog(index, labels, group) }
         }
@@ -78,7 +86,10 @@ final class GroupDirectory {
     }
 
     func forget(series gone: [UInt32]) {
-        for index in gone where Int(index) < capacity {
+        for index in gone where Int(index) < groupOfSeries.count {
+            if groupOfSeries[Int(index)] != GroupDirectory.filtered {
+                keys.leave(index, from: groupOfSeries[Int(index)])
+            }
             groupOfSeries[Int(index)] = GroupDirectory.filtered
             if Int(index) < logIDs.count, logIDs[Int(index)] != .max {
                 logEntries[Int(logIDs[Int(index)])]?.isGone = true
@@ -90,15 +101,14 @@ final class GroupDirectory {
 
     /// Gives back the groups that no series and none of `kept` (groups in open panes) refers to.
     func recycle(keeping kept: some Sequence<UInt32>) {
-        var isLive = [Bool](repeating: false, count: keys.count)
-        for index in 0..<min(series.indexBound, capacity) where groupOfSeries[index] != GroupDirectory.filtered {
-            if Int(groupOfSeries[index]) < keys.count { isLive[Int(groupOfSeries[index])] = true }
+        var isLive = [Bool](repeating: false, count: keys.bound)
+        for index in 0..<groupOfSeries.count where groupOfSeries[index] != GroupDirectory.filtered {
+            if Int(groupOfSeries[index]) < keys.bound { isLive[Int(groupOfSeries[index])] = true }
         }
         for group in kept { isLive[Int(group)] = true }
         var changed = false
-        for group in keys.indices where !isLive[group] {
-            guard let key = keys[group] else { continue }
-            remove(UInt32(group), key)
+        for group in isLive.indices where !isLive[group] && keys.holds(UInt32(group)) {
+            keys.remove(UInt32(group))
             unsaved?.groups.insert(UInt32(group))
             freeGroups.append(UInt32(group))
             changed = true
@@ -110,17 +120,6 @@ final class GroupDirectory {
             changed = true
         }
         if changed { generation += 1 }
-    }
-
-    private func reserve(_ index: UInt32) {
-        guard Int(index) >= capacity else { return }
-        let newCapacity = max(capacity * 2, Int(index) + 1)
-        let grown = UnsafeMutablePointer<UInt32>.allocate(capacity: newCapacity)
-        grown.update(from: groupOfSeries, count: capacity)
-        (grown + capacity).initialize(repeating: GroupDirectory.filtered, count: newCapacity - capacity)
-        groupOfSeries.deallocate()
-        groupOfSeries = grown
-        capacity = newCapacity
     }
 
     private func enterLog(_ index: UInt32, _ labels: SeriesLabels, _ group: UInt32) {
@@ -150,37 +149,21 @@ final class GroupDirectory {
 
     // MARK: Keys
 
-    private func group(of key: GroupKey) -> UInt32 {
-        let hash = key.hash64
-        if let known = byKey.find(hash, isSame: { keys[Int($0)] == key }) { return known }
-        let index: UInt32
-        if let free = freeGroups.popLast() {
-            index = free
-            keys[Int(free)] = key
-        } else {
-            index = UInt32(keys.count)
-            keys.append(key)
-        }
-        byKey.insert(hash, index)
-        unsaved?.groups.insert(index)
-        return index
+    private func group(of key: GroupKey) -> UInt32 { note(keys.group(of: key, free: freeGroups.last)) }
+
+    private func group(ofSeries index: UInt32) -> UInt32 {
+        note(keys.group(ofSeries: index, free: freeGroups.last))
     }
 
-    /// Gives a key the index it had in a checkpoint, which is nobody's.
-    func restore(_ key: GroupKey, at index: UInt32) {
-        keys[Int(index)] = key
-        byKey.insert(key.hash64, index)
-    }
-
-    /// Takes a key away; its index stands for nobody.
-    func remove(_ index: UInt32, _ key: GroupKey) {
-        byKey.remove(key.hash64, index)
-        keys[Int(index)] = nil
+    private func note(_ found: (group: UInt32, isNew: Bool)) -> UInt32 {
+        guard found.isNew else { return found.group }
+        if freeGroups.last == found.group { freeGroups.removeLast() }
+        unsaved?.groups.insert(found.group)
+        return found.group
     }
 
     private func key(of row: some ExpressionRow, _ labels: SeriesLabels) -> GroupKey {
-        if let labelColumns { return GroupKey(labels, columns: labelColumns) }
-        return switch plan.grouping {
+        switch plan.grouping {
         case .by(let columns):
             GroupKey(columns.map { GroupDirectory.cell($0.expression.value(row)) })
         case .without(let left):
@@ -203,7 +186,7 @@ final class GroupDirectory {
     func resolve(_ batch: SampleBatch, into groups: UnsafeMutablePointer<UInt32>) {
         let count = batch.count
         let ids = batch.series
-        let table = groupOfSeries
+        let table = groupOfSeries.base
         for row in 0..<count {
             let id = ids[row]
             groups[row] = id == SampleBatch.overLimit ? GroupDirectory.filtered : table[Int(id)]
@@ -221,7 +204,6 @@ final class GroupDirectory {
     }
 
     var byteCount: Int {
-        capacity * 4 + keys.capacity * MemoryLayout<GroupKey?>.stride + keys.count * 48 + byKey.byteCount
-            + logEntries.capacity * MemoryLayout<LogEntry?>.stride
+        groupOfSeries.byteCount + keys.byteCount + logEntries.capacity * MemoryLayout<LogEntry?>.stride
     }
 }

@@ -237,9 +237,10 @@ public final class PartitionTask {
 
     private func sweep(_ watermarkMs: Int64) {
         lastSweepMs = watermarkMs
-        let gone = series.forget(lastSeenBefore: EventTime.difference(watermarkMs, options.keyTTLMs))
-        // Also when no series is gone: groups that differ by row come and go by themselves.
+        let gone = series.indices(lastSeenBefore: EventTime.difference(watermarkMs, options.keyTTLMs))
+        // While their labels are still there. Also when no series goes: groups that differ by row come and go by themselves.
         for op in operators { op.forget(series: gone) }
+        series.forget(gone)
     }
 
     /// The dictionary is full: what is decoded so far is processed, and what is old enough at this very record is

@@ -40,22 +40,65 @@ public struct GroupKey: Sendable, Hashable, Comparable {
         self.packed = packed
     }
 
-    /// A key of a series' own labels, in this order; nil stands for the metric name. The same as one of their cells, in one
-    /// allocation: packed texts are copied as they are.
-    public init(_ labels: SeriesLabels, columns: [ByteString?]) {
-        var packed: [UInt8] = []
-        packed.reserveCapacity(labels.packed.count + columns.count * 2)
+    /// Takes bytes in the form of `packed`.
+    init(packed: [UInt8]) { self.packed = packed }
+
+    /// Writes the key of a series' own labels, in the order of `columns`, where nil stands for the metric name. The same as
+    /// one of their cells: packed texts are copied as they are.
+    static func write(
+        _ index: UInt32, of series: SeriesDictionary, columns: [ByteString?], to packed: inout [UInt8]
+    ) {
         for column in columns {
-            let isThere = labels.withPackedText(of: column) { text in
-                guard !text.isEmpty else { return false }
-                packed.append(GroupKey.text)
-                packed.append(contentsOf: text)
-                packed.append(OrderedText.end)
-                return true
+            let text = text(of: column, index, series)
+            guard !text.isEmpty else {
+                packed.append(missing)
+                continue
             }
-            if !isThere { packed.append(GroupKey.missing) }
+            packed.append(GroupKey.text)
+            packed.append(contentsOf: text)
+            packed.append(OrderedText.end)
         }
-        self.packed = packed
+    }
+
+    /// Whether these bytes are what `write` writes.
+    static func isKey(
+        _ packed: UnsafeBufferPointer<UInt8>, of index: UInt32, _ series: SeriesDictionary, columns: [ByteString?]
+    ) -> Bool {
+        guard let base = packed.baseAddress else { return columns.isEmpty }
+        var at = 0
+        for column in columns {
+            let text = text(of: column, index, series)
+            let kind = text.isEmpty ? missing : GroupKey.text
+            guard at < packed.count, base[at] == kind else { return false }
+            at += 1
+            guard let start = text.baseAddress, !text.isEmpty else { continue }
+            guard packed.count - at > text.count, ByteHash.equal(base + at, start, text.count),
+                base[at + text.count] == OrderedText.end
+            else { return false }
+            at += text.count + 1
+        }
+        return at == packed.count
+    }
+
+    /// The packed text of a column; empty where the series has none.
+    @inline(__always)
+    private static func text(
+        of column: ByteString?, _ index: UInt32, _ series: SeriesDictionary
+    ) -> UnsafeBufferPointer<UInt8> {
+        var found = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+        // The metric name, then label names and values in turn.
+        var place = 0
+        var isIt = column == nil
+        series.forEachText(of: index) { text in
+            if isIt {
+                found = text
+                return false
+            }
+            if place & 1 == 1, let column { isIt = OrderedText.isSame(text, column) }
+            place += 1
+            return true
+        }
+        return found
     }
 
     private static func append(_ cell: KeyCell, to packed: inout [UInt8]) {

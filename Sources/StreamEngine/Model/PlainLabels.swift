@@ -1,16 +1,19 @@
 import Glibc
 
-/// Brings the texts of a new series into canonical form where nothing about them is unusual, without an allocation but
-/// the result's. What is unusual (a label twice or without value, `__name__` among them, control bytes) it leaves to the
-/// caller's own way, which knows what to say.
+/// Brings the texts of a new series into canonical form where nothing about them is unusual, without an allocation. What is
+/// unusual (a label twice or without value, `__name__` among them, control bytes) it leaves to the caller's own way, which
+/// knows what to say.
 public struct PlainLabels {
     private struct Pair {
         var name: UnsafeBufferPointer<UInt8>
         var value: UnsafeBufferPointer<UInt8>
     }
 
+    private var name = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     private var pairs: [Pair] = []
     private var isPlain = true
+    /// The series as `SeriesLabels.packed` has it, after `pack` gave true.
+    private(set) var packed: [UInt8] = []
 
     public init() {}
 
@@ -20,7 +23,7 @@ public struct PlainLabels {
         isPlain = true
     }
 
-    /// Takes a label; its bytes stay where they are until `labels(name:)`.
+    /// Takes a label; its bytes stay where they are until the series is interned.
     public mutating func add(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
         guard !name.isEmpty, !value.isEmpty else {
             isPlain = false
@@ -37,39 +40,43 @@ public struct PlainLabels {
         }
     }
 
-    /// The series of this name and what was added; nil where it takes a closer look. At most `maxLabels` labels.
-    public func labels(name: UnsafeBufferPointer<UInt8>, maxLabels: Int) -> SeriesLabels? {
-        guard isPlain, !name.isEmpty, pairs.count <= maxLabels else { return nil }
-        var size = name.count + 1
-        for pair in pairs { size += pair.name.count + pair.value.count + 2 }
-        var plain = true
-        let packed = [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
-            plain = Self.write(name, to: bytes, at: &count)
-            for pair in pairs {
-                guard !Self.isNameLabel(pair.name) else {
-                    plain = false
-                    break
-                }
-                plain = Self.write(pair.name, to: bytes, at: &count) && plain
-                plain = Self.write(pair.value, to: bytes, at: &count) && plain
-            }
+    /// Makes the series of this name and what was added, at most `maxLabels` labels; false where it takes a closer look.
+    public mutating func pack(name: UnsafeBufferPointer<UInt8>, maxLabels: Int) -> Bool {
+        guard isPlain, !name.isEmpty, pairs.count <= maxLabels else { return false }
+        self.name = name
+        packed.removeAll(keepingCapacity: true)
+        Self.append(name, to: &packed)
+        for pair in pairs {
+            guard !Self.isNameLabel(pair.name) else { return false }
+            Self.append(pair.name, to: &packed)
+            Self.append(pair.value, to: &packed)
         }
-        return plain ? SeriesLabels(packed: packed) : nil
+        // Nothing but the ends of the texts may be what `OrderedText` escapes.
+        var low = 0
+        for byte in packed where byte <= OrderedText.escape { low += 1 }
+        return low == 1 + 2 * pairs.count
     }
 
-    /// Copies a text and its end; false where it holds what `OrderedText` escapes.
-    private static func write(
-        _ text: UnsafeBufferPointer<UInt8>, to bytes: UnsafeMutableBufferPointer<UInt8>, at count: inout Int
-    ) -> Bool {
-        var isPlain = true
-        for byte in text {
-            if byte <= OrderedText.escape { isPlain = false }
-            bytes[count] = byte
-            count += 1
+    /// The series `pack` made. An allocation.
+    public var labels: SeriesLabels { SeriesLabels(packed: packed) }
+
+    /// Lists where the texts stand within a spelling (`SeriesRecords`); false where one of them does not.
+    func list(in start: UnsafePointer<UInt8>, _ length: Int, places: inout [UInt8]) -> Bool {
+        var end = 0
+        func append(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+            guard let base = text.baseAddress, base >= start, base + text.count <= start + length else { return false }
+            SeriesRecords.appendPlace(base - start, text.count, to: &places, end: &end)
+            return true
         }
-        bytes[count] = OrderedText.end
-        count += 1
-        return isPlain
+        guard append(name) else { return false }
+        for pair in pairs { guard append(pair.name), append(pair.value) else { return false } }
+        return true
+    }
+
+    @inline(__always)
+    private static func append(_ text: UnsafeBufferPointer<UInt8>, to packed: inout [UInt8]) {
+        packed.append(contentsOf: text)
+        packed.append(OrderedText.end)
     }
 
     private static func isNameLabel(_ name: UnsafeBufferPointer<UInt8>) -> Bool {

@@ -47,7 +47,7 @@ extension SeriesDictionary {
         var known = saved ?? SavedSeries()
         var new: [UInt32] = []
         var seen: [UInt32] = []
-        for index in 0..<indexBound where labelArena.holds(index) {
+        for index in 0..<indexBound where holds(index) {
             let savedMs = index < known.seenMs.count ? known.seenMs[index] : SavedSeries.unsaved
             if whole || savedMs == SavedSeries.unsaved { new.append(UInt32(index)) }
             guard whole || savedMs != lastSeenMs[index] else { continue }
@@ -72,16 +72,20 @@ extension SeriesDictionary {
 
     /// Applies what `encodeState` wrote.
     public func decodeState(from reader: inout ByteReader) throws(DecodingFailure) {
-        for _ in 0..<(try reader.readCount(bytesEach: 1)) {
+        let removed = try reader.readCount(bytesEach: 1)
+        for _ in 0..<removed {
             let index = try reader.readVarint()
             guard index < UInt64(indexBound), let labels = labels(of: UInt32(index)) else {
                 throw DecodingFailure("series \(index) is removed, but there is none")
             }
             remove(UInt32(index), labels)
+            // The index may stand for another series soon, which no checkpoint knows then.
+            saved?.forget(UInt32(index))
         }
+        if removed > 0, needsCompacting { compact() }
         for index in try reader.readAscending(below: 1 << 28) {
             while indexBound <= Int(index) { append() }
-            guard !labelArena.holds(Int(index)) else { throw DecodingFailure("series \(index) comes twice") }
+            guard !holds(Int(index)) else { throw DecodingFailure("series \(index) comes twice") }
             let labels = try reader.readSeriesLabels()
             guard restore(labels, at: index) else { throw DecodingFailure("\(labels) comes twice") }
         }
@@ -95,8 +99,8 @@ extension SeriesDictionary {
 
     /// The last block was applied: every series counts as new to the operators.
     public func finishDecodingState() {
-        freeIndices = (0..<indexBound).filter { !labelArena.holds($0) }.map { UInt32($0) }
-        newIndices = (0..<indexBound).filter { labelArena.holds($0) }.map { UInt32($0) }
+        freeIndices = (0..<indexBound).filter { !holds($0) }.map { UInt32($0) }
+        newIndices = (0..<indexBound).filter { holds($0) }.map { UInt32($0) }
         saved?.clearRemoved()
     }
 }

@@ -5,40 +5,29 @@
 /// that followed last time, or else one hash, finds the series without parsing its labels. Several spellings may lead
 /// to one series (labels in another order).
 ///
+/// A series' text is kept once where it can be: its labels are told by where they stand in its first spelling
+/// (`SeriesRecords`).
+///
 /// Owned by one task. Indices of forgotten series are used again; `forget` tells which.
 public final class SeriesDictionary {
-    /// One known spelling; its bytes stand in `arena`.
-    @usableFromInline
-    struct Spelling {
-        @usableFromInline var hash: UInt64
-        @usableFromInline var start: UInt32
-        @usableFromInline var length: UInt32
-        @usableFromInline var series: UInt32
-        /// The spelling that followed this one last time; -1 when none is known.
-        @usableFromInline var next: Int32
-    }
-
-    @usableFromInline var spellings: UnsafeMutablePointer<Spelling>
-    @usableFromInline var spellingCount = 0
-    @usableFromInline var spellingCapacity = 64
-    @usableFromInline var arena: UnsafeMutablePointer<UInt8>
-    @usableFromInline var arenaCount = 0
-    @usableFromInline var arenaCapacity = 4096
-    /// Open addressing, power of two, -1 is free.
-    @usableFromInline var table: UnsafeMutablePointer<Int32>
-    @usableFromInline var tableMask = 127
-    /// The spelling met last; -1 before the first.
-    @usableFromInline var last: Int32 = -1
+    @usableFromInline var records = SeriesRecords()
+    /// Spellings by their bytes.
+    @usableFromInline var bySpelling = InternTable()
+    /// The spelling met last; 0 before the first.
+    @usableFromInline var last: UInt32 = 0
+    /// The one that followed it last time; 0 when none is known.
+    @usableFromInline var foreseen: UInt32 = 0
 
     /// Series by their labels.
     private var byLabels = InternTable()
-    private(set) var labelArena = LabelArena()
+    /// The record that tells the labels of each index; 0 where it stands for nobody.
+    private var labelRecords = GrowingRun<UInt32>()
+    private var lastSeen = GrowingRun<Int64>()
+    /// Where the labels of a new series stand; kept for its memory.
+    private var places: [UInt8] = []
     var freeIndices: [UInt32] = []
     /// What checkpoints know; nil where there are none.
     var saved: SavedSeries?
-    /// Largest event time of each series; `Int64.min` before the first sample.
-    public private(set) var lastSeenMs: UnsafeMutablePointer<Int64>
-    private var lastSeenCapacity = 256
 
     /// The largest number of series held at once.
     public let maxSeries: Int
@@ -56,32 +45,40 @@ public final class SeriesDictionary {
     /// A dictionary that holds at most `maxSeries` series.
     public init(maxSeries: Int = 1_000_000) {
         self.maxSeries = maxSeries
-        spellings = .allocate(capacity: spellingCapacity)
-        arena = .allocate(capacity: arenaCapacity)
-        table = .allocate(capacity: tableMask + 1)
-        table.initialize(repeating: -1, count: tableMask + 1)
-        lastSeenMs = .allocate(capacity: lastSeenCapacity)
-        lastSeenMs.initialize(repeating: .min, count: lastSeenCapacity)
-    }
-
-    deinit {
-        spellings.deallocate()
-        arena.deallocate()
-        table.deallocate()
-        lastSeenMs.deallocate()
     }
 
     /// One more than the largest index in use.
-    public var indexBound: Int { labelArena.count }
+    public var indexBound: Int { labelRecords.count }
     /// How many series are held.
-    public var seriesCount: Int { labelArena.count - freeIndices.count }
+    public var seriesCount: Int { labelRecords.count - freeIndices.count }
+    /// Largest event time of each series; `Int64.min` before the first sample. Another address after each new series.
+    public var lastSeenMs: UnsafeMutablePointer<Int64> { lastSeen.base }
+    /// Bytes held, but for what checkpoints know.
+    public var byteCount: Int {
+        records.byteCount + bySpelling.byteCount + byLabels.byteCount + labelRecords.byteCount + lastSeen.byteCount
+            + freeIndices.capacity * 4
+    }
+
+    /// Whether an index stands for a series.
+    func holds(_ index: Int) -> Bool { labelRecords[index] != 0 }
 
     /// The labels of a series held. An allocation: ask once a series, not once a sample.
-    public func labels(of index: UInt32) -> SeriesLabels? { labelArena.labels(Int(index)) }
+    public func labels(of index: UInt32) -> SeriesLabels? {
+        guard Int(index) < labelRecords.count, holds(Int(index)) else { return nil }
+        return SeriesLabels(packed: records.packed(labelRecords[Int(index)]))
+    }
+
+    /// Hands out the texts of a series held, as `SeriesRecords` does.
+    @inline(__always)
+    func forEachText(of index: UInt32, _ body: (UnsafeBufferPointer<UInt8>) -> Bool) {
+        guard Int(index) < labelRecords.count, holds(Int(index)) else { return }
+        records.forEachText(labelRecords[Int(index)], body)
+    }
 
     /// Gives the indices that stand for new series since the last call, and forgets the list.
     public func takeNewIndices() -> [UInt32] {
-        defer { newIndices.removeAll(keepingCapacity: true) }
+        // A restart, or the first scrape of very many, leaves a list that is not worth keeping.
+        defer { newIndices.removeAll(keepingCapacity: newIndices.capacity <= 1 << 14) }
         return newIndices
     }
 
@@ -94,15 +91,17 @@ public final class SeriesDictionary {
     public func predict(
         _ start: UnsafePointer<UInt8>, available: Int
     ) -> (series: UInt32, length: Int)? {
-        guard last >= 0 else { return nil }
-        let guess = spellings[Int(last)].next
-        guard guess >= 0 else { return nil }
-        let length = Int(spellings[Int(guess)].length)
+        let guess = foreseen
+        guard guess != 0 else { return nil }
+        let record = records.base + Int(guess) &* 4
+        let length = Int(record.load(fromByteOffset: 8, as: UInt32.self) & SeriesRecords.lengthMask)
         guard length < available, start[length] == 0x20 || start[length] == 0x09,
-            ByteHash.equal(arena + Int(spellings[Int(guess)].start), start, length)
+            ByteHash.equal(
+                (record + SeriesRecords.header).assumingMemoryBound(to: UInt8.self), start, length)
         else { return nil }
         last = guess
-        return (spellings[Int(guess)].series, length)
+        foreseen = record.load(as: UInt32.self)
+        return (record.load(fromByteOffset: 4, as: UInt32.self), length)
     }
 
     /// As `predict`, for spellings that end by themselves (a JSON string or object): whatever byte comes after will do.
@@ -111,185 +110,196 @@ public final class SeriesDictionary {
     public func predictSelfDelimited(
         _ start: UnsafePointer<UInt8>, available: Int
     ) -> (series: UInt32, length: Int)? {
-        guard last >= 0 else { return nil }
-        let guess = spellings[Int(last)].next
-        guard guess >= 0 else { return nil }
-        let length = Int(spellings[Int(guess)].length)
-        guard length <= available, ByteHash.equal(arena + Int(spellings[Int(guess)].start), start, length) else {
-            return nil
-        }
+        let guess = foreseen
+        guard guess != 0 else { return nil }
+        let record = records.base + Int(guess) &* 4
+        let length = Int(record.load(fromByteOffset: 8, as: UInt32.self) & SeriesRecords.lengthMask)
+        guard length <= available,
+            ByteHash.equal(
+                (record + SeriesRecords.header).assumingMemoryBound(to: UInt8.self), start, length)
+        else { return nil }
         last = guess
-        return (spellings[Int(guess)].series, length)
+        foreseen = record.load(as: UInt32.self)
+        return (record.load(fromByteOffset: 4, as: UInt32.self), length)
     }
 
     /// Finds the series of a spelling met before; remembers that it followed the last one.
     @inlinable
     public func find(_ start: UnsafePointer<UInt8>, length: Int) -> UInt32? {
-        let hash = ByteHash.hash(start, length)
-        var slot = Int(truncatingIfNeeded: hash) & tableMask
-        while table[slot] >= 0 {
-            let candidate = Int(table[slot])
-            if spellings[candidate].hash == hash, Int(spellings[candidate].length) == length,
-                ByteHash.equal(arena + Int(spellings[candidate].start), start, length)
-            {
-                if last >= 0 { spellings[Int(last)].next = Int32(truncatingIfNeeded: candidate) }
-                last = Int32(truncatingIfNeeded: candidate)
-                return spellings[candidate].series
-            }
-            slot = (slot + 1) & tableMask
+        let base = records.base
+        let found = bySpelling.find(ByteHash.hash(start, length)) { candidate in
+            let record = base + Int(candidate) &* 4
+            return Int(record.load(fromByteOffset: 8, as: UInt32.self) & SeriesRecords.lengthMask) == length
+                && ByteHash.equal(
+                    (record + SeriesRecords.header).assumingMemoryBound(to: UInt8.self), start, length)
         }
-        return nil
+        guard let found else { return nil }
+        follow(found)
+        return (base + Int(found) &* 4).load(fromByteOffset: 4, as: UInt32.self)
+    }
+
+    /// A spelling followed the last one.
+    @inlinable
+    @inline(__always)
+    func follow(_ record: UInt32) {
+        let base = records.base
+        if last != 0 { (base + Int(last) &* 4).storeBytes(of: record, as: UInt32.self) }
+        last = record
+        foreseen = (base + Int(record) &* 4).load(as: UInt32.self)
     }
 
     /// Whether yet another spelling of a series already known is worth its memory: up to four for each, and 1024 more.
-    public var hasSpellingRoom: Bool { spellingCount < seriesCount * 4 + 1024 }
+    public var hasSpellingRoom: Bool { bySpelling.count < seriesCount * 4 + 1024 }
 
     /// Interns a series under a new spelling. Gives `SampleBatch.overLimit` when there is no room for another series
     /// (the spelling is then not kept). Nor is one kept beyond eight for each series (and 4096 more): a producer that
-    /// writes labels in random order would otherwise grow memory without end. Nor beyond 4 GiB of them in all.
+    /// writes labels in random order would otherwise grow memory without end. Nor beyond 16 GiB of them in all, or one of
+    /// 16 MiB.
     public func insert(_ start: UnsafePointer<UInt8>, length: Int, labels: SeriesLabels) -> UInt32 {
-        let index = self.index(of: labels)
-        guard index != SampleBatch.overLimit, spellingCount < seriesCount * 8 + 4096,
-            arenaCount + length <= Int(UInt32.max)
-        else { return index }
-        if arenaCount + length > arenaCapacity {
-            while arenaCount + length > arenaCapacity { arenaCapacity *= 2 }
-            let grown = UnsafeMutablePointer<UInt8>.allocate(capacity: arenaCapacity)
-            grown.update(from: arena, count: arenaCount)
-            arena.deallocate()
-            arena = grown
+        places.removeAll(keepingCapacity: true)
+        let stand = labels.list(in: start, length, places: &places)
+        return labels.packed.withUnsafeBufferPointer { packed in
+            intern(packed, spelling: (start, length, stand && places.count <= SeriesRecords.maxPlaces))
         }
-        if spellingCount == spellingCapacity {
-            spellingCapacity *= 2
-            let grown = UnsafeMutablePointer<Spelling>.allocate(capacity: spellingCapacity)
-            grown.update(from: spellings, count: spellingCount)
-            spellings.deallocate()
-            spellings = grown
+    }
+
+    /// The same of a series that `PlainLabels.pack` made.
+    public func insert(_ start: UnsafePointer<UInt8>, length: Int, plain: borrowing PlainLabels) -> UInt32 {
+        places.removeAll(keepingCapacity: true)
+        let stand = plain.list(in: start, length, places: &places)
+        return plain.packed.withUnsafeBufferPointer { packed in
+            intern(packed, spelling: (start, length, stand && places.count <= SeriesRecords.maxPlaces))
         }
-        (arena + arenaCount).update(from: start, count: length)
-        let spelling = spellingCount
-        spellings[spelling] = Spelling(
-            hash: ByteHash.hash(start, length), start: UInt32(arenaCount), length: UInt32(length), series: index,
-            next: -1)
-        arenaCount += length
-        spellingCount += 1
-        if spellingCount * 2 > tableMask { rebuildTable(capacity: (tableMask + 1) * 2) } else { place(spelling) }
-        if last >= 0 { spellings[Int(last)].next = Int32(spelling) }
-        last = Int32(spelling)
-        return index
     }
 
     /// The index of a label set, new or known; `SampleBatch.overLimit` when there is no room for another series.
     public func index(of labels: SeriesLabels) -> UInt32 {
-        let hash = labels.hash64
-        if let known = known(labels, hash: hash) { return known }
-        if seriesCount >= maxSeries { onFull?() }
-        guard seriesCount < maxSeries else {
-            refused = refused ?? labels
+        labels.packed.withUnsafeBufferPointer { intern($0, spelling: nil) }
+    }
+
+    /// The index of packed labels, and a spelling of theirs; `hasPlaces` where `places` tells where they stand in it.
+    private func intern(
+        _ packed: UnsafeBufferPointer<UInt8>,
+        spelling: (start: UnsafePointer<UInt8>, length: Int, hasPlaces: Bool)?
+    ) -> UInt32 {
+        let hash = packed.baseAddress.map { ByteHash.hash($0, packed.count) } ?? 0
+        let known = known(packed, hash: hash)
+        if known == nil, seriesCount >= maxSeries { onFull?() }
+        guard known != nil || (seriesCount < maxSeries && records.hasRoom(packed.count)) else {
+            refused = refused ?? SeriesLabels(packed: Array(packed))
             return SampleBatch.overLimit
         }
-        let index: UInt32
-        if let free = freeIndices.popLast() {
-            index = free
-        } else {
-            index = UInt32(labelArena.count)
-            append()
+        let index = known ?? newIndex()
+        var record: UInt32?
+        if let spelling, bySpelling.count < seriesCount * 8 + 4096, spelling.length <= SeriesRecords.maxSpelling,
+            records.hasRoom(packed.count + spelling.length)
+        {
+            record = add(spelling, of: index)
         }
-        labelArena.put(labels, at: Int(index))
-        lastSeenMs[Int(index)] = .min
-        saved?.add(index)
-        byLabels.insert(hash, index)
-        newIndices.append(index)
-        insertions += 1
+        if known == nil {
+            if labelRecords[Int(index)] == 0 { labelRecords[Int(index)] = records.add(packed: packed, series: index) }
+            saved?.add(index)
+            byLabels.insert(hash, index)
+            newIndices.append(index)
+            insertions += 1
+        }
+        if record != nil, records.isWasteful { compact() }
         return index
     }
 
-    private func known(_ labels: SeriesLabels, hash: UInt64) -> UInt32? {
-        byLabels.find(hash) { labelArena.isSame(Int($0), labels) }
+    /// Keeps a spelling of a series, whose labels it tells from then on where it has their places and no other has.
+    private func add(
+        _ spelling: (start: UnsafePointer<UInt8>, length: Int, hasPlaces: Bool), of index: UInt32
+    ) -> UInt32 {
+        let old = labelRecords[Int(index)]
+        let tellsLabels = spelling.hasPlaces && (old == 0 || records.isLabels(old))
+        let record = places.withUnsafeBufferPointer { places in
+            records.add(
+                spelling: spelling.start, length: spelling.length,
+                places: tellsLabels ? places : UnsafeBufferPointer(start: nil, count: 0), series: index)
+        }
+        if tellsLabels {
+            if old != 0 { records.drop(old) }
+            labelRecords[Int(index)] = record
+        }
+        bySpelling.insert(ByteHash.hash(spelling.start, spelling.length), record)
+        follow(record)
+        return record
+    }
+
+    private func newIndex() -> UInt32 {
+        if let free = freeIndices.popLast() {
+            lastSeen[Int(free)] = .min
+            return free
+        }
+        append()
+        return UInt32(labelRecords.count - 1)
+    }
+
+    private func known(_ packed: UnsafeBufferPointer<UInt8>, hash: UInt64) -> UInt32? {
+        byLabels.find(hash) { records.isSame(labelRecords[Int($0)], packed) }
     }
 
     /// Gives a label set the index it had; false where it has one already. For what a checkpoint held.
     func restore(_ labels: SeriesLabels, at index: UInt32) -> Bool {
-        let hash = labels.hash64
-        guard known(labels, hash: hash) == nil else { return false }
-        labelArena.put(labels, at: Int(index))
-        byLabels.insert(hash, index)
-        return true
+        labels.packed.withUnsafeBufferPointer { packed in
+            let hash = labels.hash64
+            guard known(packed, hash: hash) == nil, records.hasRoom(packed.count) else { return false }
+            labelRecords[Int(index)] = records.add(packed: packed, series: index)
+            byLabels.insert(hash, index)
+            return true
+        }
     }
 
-    /// Takes a series away; its index stands for nobody.
+    /// Takes a series away; its index stands for nobody. Its spellings go when `compact` is called, which must be before
+    /// the index is used again.
     func remove(_ index: UInt32, _ labels: SeriesLabels) {
         byLabels.remove(labels.hash64, index)
-        labelArena.remove(Int(index))
+        records.drop(labelRecords[Int(index)])
+        labelRecords[Int(index)] = 0
     }
 
     /// Makes the next index, for nobody yet.
     func append() {
-        labelArena.append()
-        guard labelArena.count > lastSeenCapacity else { return }
-        let grown = UnsafeMutablePointer<Int64>.allocate(capacity: lastSeenCapacity * 2)
-        grown.update(from: lastSeenMs, count: lastSeenCapacity)
-        (grown + lastSeenCapacity).initialize(repeating: .min, count: lastSeenCapacity)
-        lastSeenMs.deallocate()
-        lastSeenMs = grown
-        lastSeenCapacity *= 2
+        labelRecords.append(0)
+        lastSeen.append(.min)
     }
 
     /// The time of the series that would be forgotten first; `Int64.max` when there is none. O(series).
     public var oldestSeenMs: Int64 {
         var oldest = Int64.max
-        for index in 0..<labelArena.count where labelArena.holds(index) {
-            oldest = min(oldest, lastSeenMs[index])
-        }
+        for index in 0..<indexBound where holds(index) { oldest = min(oldest, lastSeen[index]) }
         return oldest
     }
 
-    /// Forgets every series whose last sample is older than `horizonMs`, with its spellings. O(series). Returns the
-    /// indices set free; the caller forgets what it kept under them.
-    public func forget(lastSeenBefore horizonMs: Int64) -> [UInt32] {
-        var gone: [UInt32] = []
-        for index in 0..<labelArena.count where lastSeenMs[index] < horizonMs {
-            guard let labels = labelArena.labels(index) else { continue }
-            remove(UInt32(index), labels)
-            saved?.forget(UInt32(index))
-            gone.append(UInt32(index))
+    /// The series whose last sample is older than `horizonMs`. O(series).
+    public func indices(lastSeenBefore horizonMs: Int64) -> [UInt32] {
+        var old: [UInt32] = []
+        for index in 0..<indexBound where lastSeen[index] < horizonMs && holds(index) { old.append(UInt32(index)) }
+        return old
+    }
+
+    /// Forgets series, with their spellings; the caller has forgotten what it kept under their indices. O(series).
+    public func forget(_ gone: [UInt32]) {
+        guard !gone.isEmpty else { return }
+        for index in gone {
+            guard let labels = labels(of: index) else { continue }
+            remove(index, labels)
+            saved?.forget(index)
+            freeIndices.append(index)
         }
-        guard !gone.isEmpty else { return gone }
         generation += 1
-        freeIndices.append(contentsOf: gone)
-        compactSpellings()
-        return gone
+        compact()
     }
 
-    private func compactSpellings() {
-        var kept = 0
-        var bytes = 0
-        for i in 0..<spellingCount where labelArena.holds(Int(spellings[i].series)) {
-            var spelling = spellings[i]
-            (arena + bytes).update(from: arena + Int(spelling.start), count: Int(spelling.length))
-            spelling.start = UInt32(bytes)
-            spelling.next = -1
-            bytes += Int(spelling.length)
-            spellings[kept] = spelling
-            kept += 1
-        }
-        spellingCount = kept
-        arenaCount = bytes
-        last = -1
-        rebuildTable(capacity: tableMask + 1)
+    /// Moves together what is of use.
+    func compact() {
+        bySpelling.removeAll()
+        last = 0
+        foreseen = 0
+        records.compact(labelRecords: labelRecords, spellings: &bySpelling)
     }
 
-    private func rebuildTable(capacity: Int) {
-        table.deallocate()
-        table = .allocate(capacity: capacity)
-        table.initialize(repeating: -1, count: capacity)
-        tableMask = capacity - 1
-        for spelling in 0..<spellingCount { place(spelling) }
-    }
-
-    private func place(_ spelling: Int) {
-        var slot = Int(truncatingIfNeeded: spellings[spelling].hash) & tableMask
-        while table[slot] >= 0 { slot = (slot + 1) & tableMask }
-        table[slot] = Int32(spelling)
-    }
+    /// Whether `compact` would give back half of the memory, or spellings of removed series may be there.
+    var needsCompacting: Bool { records.isWasteful || bySpelling.count > 0 }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One label of a series.
 public struct Label: Sendable, Hashable {
     /// The label's name.
@@ -66,23 +68,6 @@ public struct SeriesLabels: Sendable, Hashable, CustomStringConvertible {
         return found
     }
 
-    /// Hands out the packed text of a label, of the metric name for nil; empty where there is none.
-    func withPackedText<Result>(of label: ByteString?, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
-        packed.withUnsafeBufferPointer { bytes in
-            guard let base = bytes.baseAddress else { return body(bytes) }
-            guard let label else {
-                return body(UnsafeBufferPointer(start: base, count: OrderedText.length(base, bytes.count)))
-            }
-            var found = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
-            forEachLabel { name, value in
-                guard OrderedText.isSame(name, label) else { return true }
-                found = value
-                return false
-            }
-            return body(found)
-        }
-    }
-
     /// Hands out each label's packed name and value until `body` gives false.
     private func forEachLabel(_ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> Bool) {
         packed.withUnsafeBufferPointer { bytes in
@@ -98,6 +83,43 @@ public struct SeriesLabels: Sendable, Hashable, CustomStringConvertible {
                 guard body(name, value) else { return }
             }
         }
+    }
+
+    /// Lists where the texts stand within a spelling (`SeriesRecords`); false where one of them does not as it is, or the
+    /// spelling is a long one. Any place will do, for equal bytes are what counts; they are looked for in order, as most
+    /// formats write them.
+    func list(in start: UnsafePointer<UInt8>, _ length: Int, places: inout [UInt8]) -> Bool {
+        guard length <= 1024 else { return false }
+        return packed.withUnsafeBufferPointer { packed in
+            guard let base = packed.baseAddress, memchr(base, Int32(OrderedText.escape), packed.count) == nil else {
+                return false
+            }
+            var at = 0
+            var end = 0
+            while at < packed.count {
+                let size = OrderedText.length(base + at, packed.count - at)
+                guard
+                    let place = Self.place(of: base + at, size, in: start, from: end, length)
+                        ?? Self.place(of: base + at, size, in: start, from: 0, length)
+                else { return false }
+                SeriesRecords.appendPlace(place, size, to: &places, end: &end)
+                at += size + 1
+            }
+            return true
+        }
+    }
+
+    private static func place(
+        of text: UnsafePointer<UInt8>, _ size: Int, in all: UnsafePointer<UInt8>, from first: Int, _ length: Int
+    ) -> Int? {
+        guard size > 0 else { return first }
+        var at = first
+        while at + size <= length, let found = memchr(all + at, Int32(text[0]), length - size + 1 - at) {
+            at = UnsafeRawPointer(found) - UnsafeRawPointer(all)
+            if ByteHash.equal(all + at, text, size) { return at }
+            at += 1
+        }
+        return nil
     }
 
     /// A hash of the series, in memory only.

@@ -1,0 +1,33 @@
+/// Runs of bytes in one run of memory: each takes its length (4 bytes) and itself, to the next multiple of four.
+///
+/// What is taken away leaves its bytes until the owner moves the rest together.
+struct ByteRuns: ~Copyable {
+    private var run = GrowingRun<UInt8>()
+    private var wasted = 0
+
+    /// Bytes taken.
+    var byteCount: Int { run.byteCount }
+    /// Whether half of the bytes are of no use.
+    var isWasteful: Bool { wasted > 1 << 16 && wasted > run.count / 2 }
+
+    /// Adds a run; gives where it stands, counted in four bytes: below 2^31 as long as `hasRoom`.
+    mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
+        let place = UInt32(truncatingIfNeeded: run.count / 4)
+        let start = UnsafeMutableRawPointer(run.extend(by: ByteRuns.size(bytes.count)))
+        start.storeBytes(of: UInt32(truncatingIfNeeded: bytes.count), as: UInt32.self)
+        if let from = bytes.baseAddress { (start + 4).copyMemory(from: from, byteCount: bytes.count) }
+        return place
+    }
+
+    /// The run at a place.
+    func bytes(_ place: UInt32) -> UnsafeBufferPointer<UInt8> {
+        let start = UnsafeRawPointer(run.base) + Int(place) * 4
+        return UnsafeBufferPointer(
+            start: (start + 4).assumingMemoryBound(to: UInt8.self), count: Int(start.load(as: UInt32.self)))
+    }
+
+    /// A run is of no use any more.
+    mutating func drop(_ place: UInt32) { wasted += ByteRuns.size(bytes(place).count) }
+
+    private static func size(_ count: Int) -> Int { (count + 7) & ~3 }
+}

@@ -1,0 +1,277 @@
+import Platform
+import Testing
+
+@testable import StreamEngine
+
+/// The dictionary of series and the keys of groups told by them, against plain Swift dictionaries.
+@Suite struct SeriesDictionaryTests {
+    /// SplitMix64.
+    private struct Random {
+        var state: UInt64
+
+        mutating func next(_ bound: UInt64) -> Int {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+            return Int((z ^ (z >> 31)) % bound)
+        }
+    }
+
+    /// A series and one way to spell it.
+    private struct Spelled {
+        let labels: SeriesLabels
+        let bytes: [UInt8]
+        /// What `PlainLabels` takes; nil where labels are handed over by themselves.
+        let pairs: [Label]?
+    }
+
+    /// Series out of few, so that they meet again: in any order of labels, with bytes that packing escapes, with texts that
+    /// do not stand in their spelling, longer than one byte of a place can tell, with none at all.
+    private static func spelled(_ random: inout Random) -> Spelled {
+        let name = ByteString(["up", "up_total", "", "u", "x\u{1}y"][random.next(5)])
+        var labels: [Label] = []
+        for key in ["a", "ab", "instance", "z"] where random.next(2) == 0 {
+            let long = random.next(40) == 0 ? String(repeating: "long", count: 20 + random.next(90)) : ""
+            labels.append(Label(ByteString(key), ByteString("\(long)v\(random.next(6))")))
+        }
+        if random.next(12) == 0 { labels.append(Label("odd", ByteString(bytes: [0, 1, 2, 0xFF]))) }
+        if random.next(60) == 0 {
+            for place in 0..<(60 + random.next(80)) { labels.append(Label(ByteString("many\(place)"), "of them")) }
+        }
+        for place in labels.indices.dropFirst() { labels.swapAt(place, random.next(UInt64(place + 1))) }
+        var bytes = name.bytes
+        let isHidden = random.next(9) == 0
+        bytes.append(0x7B)
+        for label in labels {
+            bytes += label.name.bytes + Array("=\"".utf8)
+            bytes += isHidden ? label.value.bytes.map { $0 ^ 0x80 } : label.value.bytes
+            bytes += Array("\",".utf8)
+        }
+        bytes.append(isHidden ? 0x7C : 0x7D)
+        return Spelled(
+            labels: SeriesLabels(name: name, labels: labels), bytes: bytes, pairs: random.next(2) == 0 ? labels : nil)
+    }
+
+    private static func insert(_ spelled: Spelled, _ dictionary: SeriesDictionary) -> UInt32 {
+        let bytes = spelled.bytes + [0x20]
+        return bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return .max }
+            if let pairs = spelled.pairs {
+                var plain = PlainLabels()
+                plain.begin()
+                // Where they stand in the spelling.
+                var at = spelled.labels.name.count + 1
+                for pair in pairs {
+                    let name = UnsafeBufferPointer(rebasing: buffer[at..<(at + pair.name.count)])
+                    at += pair.name.count + 2
+                    plain.add(name, UnsafeBufferPointer(rebasing: buffer[at..<(at + pair.value.count)]))
+                    at += pair.value.count + 2
+                }
+                let name = UnsafeBufferPointer(rebasing: buffer[0..<spelled.labels.name.count])
+                if plain.pack(name: name, maxLabels: .max), plain.labels == spelled.labels {
+                    return dictionary.insert(base, length: spelled.bytes.count, plain: plain)
+                }
+            }
+            return dictionary.insert(base, length: spelled.bytes.count, labels: spelled.labels)
+        }
+    }
+
+    private static func find(_ bytes: [UInt8], _ dictionary: SeriesDictionary) -> UInt32? {
+        (bytes + [0x20]).withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return nil }
+            if let (known, length) = dictionary.predict(base, available: buffer.count), length == bytes.count {
+                return known
+            }
+            if let (known, length) = dictionary.predictSelfDelimited(base, available: buffer.count),
+                length == bytes.count
+            {
+                return known
+            }
+            return dictionary.find(base, length: bytes.count)
+        }
+    }
+
+    private static func state(_ dictionary: SeriesDictionary, whole: Bool) -> [UInt8] {
+        var writer = ByteWriter()
+        _ = dictionary.encodeState(whole: whole, to: &writer)
+        return writer.bytes
+    }
+
+    /// Series come, are met again, go and come back; groups by two columns go along; from time to time all goes through a
+    /// checkpoint. Whatever is asked has the answer of a `Dictionary`.
+    @Test(arguments: 1...4 as ClosedRange<UInt64>) func answersAsADictionaryDoes(seed: UInt64) throws {
+        var random = Random(state: seed)
+        let columns: [ByteString?] = [nil, "instance"]
+        var dictionary = SeriesDictionary(maxSeries: 400)
+        var keys = GroupKeys(series: dictionary, columns: columns)
+        dictionary.trackStateChanges()
+        var chain = [Self.state(dictionary, whole: true)]
+        // The model.
+        var index: [SeriesLabels: UInt32] = [:]
+        var spellings: [[UInt8]: SeriesLabels] = [:]
+        var seenMs: [SeriesLabels: Int64] = [:]
+        var group: [GroupKey: UInt32] = [:]
+        var groupOf: [UInt32: UInt32] = [:]
+        var free: [UInt32] = []
+
+        func key(_ labels: SeriesLabels) -> GroupKey {
+            GroupKey(
+                columns.map { column in
+                    let text = column.map { labels.value(of: $0) ?? .empty } ?? labels.name
+                    return text.isEmpty ? .missing : .text(text)
+                })
+        }
+        func enter(_ labels: SeriesLabels, _ id: UInt32) {
+            let found = keys.group(ofSeries: id, free: free.last)
+            #expect(found.isNew == (group[key(labels)] == nil), "seed \(seed)")
+            if found.isNew {
+                if free.last == found.group { free.removeLast() }
+                group[key(labels)] = found.group
+            }
+            #expect(group[key(labels)] == found.group, "seed \(seed): \(labels)")
+            groupOf[id] = found.group
+        }
+
+        for step in 0..<5000 {
+            let one = Self.spelled(&random)
+            let known = spellings[one.bytes]
+            let found = Self.find(one.bytes, dictionary)
+            #expect(found == known.flatMap { index[$0] }, "seed \(seed), step \(step)")
+            if found == nil {
+                let id = Self.insert(one, dictionary)
+                if id == SampleBatch.overLimit {
+                    #expect(index[one.labels] == nil && index.count == 400, "seed \(seed), step \(step)")
+                } else {
+                    spellings[one.bytes] = one.labels
+                    if let old = index[one.labels] {
+                        #expect(old == id, "seed \(seed), step \(step)")
+                    } else {
+                        #expect(!index.values.contains(id), "seed \(seed), step \(step)")
+                        index[one.labels] = id
+                        enter(one.labels, id)
+                    }
+                }
+            }
+            if let labels = spellings[one.bytes], let id = index[labels] {
+                dictionary.lastSeenMs[Int(id)] = Int64(step)
+                seenMs[labels] = Int64(step)
+                #expect(dictionary.labels(of: id) == labels, "seed \(seed), step \(step)")
+            }
+            switch random.next(400) {
+            case 0:
+                let horizon = Int64(step - 300 - random.next(1200))
+                let gone = dictionary.indices(lastSeenBefore: horizon)
+                #expect(Set(gone) == Set(seenMs.filter { $0.value < horizon }.compactMap { index[$0.key] }))
+                for id in gone { if let group = groupOf.removeValue(forKey: id) { keys.leave(id, from: group) } }
+                dictionary.forget(gone)
+                for labels in seenMs.filter({ $0.value < horizon }).keys {
+                    index[labels] = nil
+                    seenMs[labels] = nil
+                }
+                spellings = spellings.filter { index[$0.value] != nil }
+                // Some groups without a series go, others are held on to by a window.
+                let live = Set(groupOf.values)
+                for (key, id) in group where !live.contains(id) && random.next(3) > 0 {
+                    keys.remove(id)
+                    group[key] = nil
+                    free.append(id)
+                }
+            case 1:
+                chain.append(Self.state(dictionary, whole: false))
+                let whole = SeriesDictionary(maxSeries: 400)
+                whole.trackStateChanges()
+                for block in chain {
+                    var reader = ByteReader(block)
+                    try whole.decodeState(from: &reader)
+                    #expect(reader.remaining == 0)
+                }
+                whole.finishDecodingState()
+                for (labels, id) in index {
+                    #expect(whole.labels(of: id) == labels && whole.lastSeenMs[Int(id)] == seenMs[labels])
+                    #expect(whole.index(of: labels) == id, "seed \(seed), step \(step)")
+                }
+                #expect(whole.seriesCount == index.count && Set(whole.takeNewIndices()) == Set(index.values))
+                guard random.next(2) == 0 else { continue }
+                // A restart: spellings are forgotten, keys have bytes of their own until a series tells them.
+                var restored = GroupKeys(series: whole, columns: columns)
+                restored.lengthen(to: keys.bound)
+                for (key, id) in group { restored.restore(key, at: id) }
+                dictionary = whole
+                keys = restored
+                spellings = [:]
+                for (labels, id) in index where random.next(4) > 0 { enter(labels, id) }
+            default: continue
+            }
+            for (key, id) in group {
+                let (isHeld, found) = (keys.holds(id), keys.key(of: id))
+                let same = isHeld && found == key
+                #expect(same, "seed \(seed), step \(step): group \(id)")
+            }
+            for (labels, id) in index { #expect(dictionary.labels(of: id) == labels, "seed \(seed), step \(step)") }
+            for (bytes, labels) in spellings {
+                #expect(Self.find(bytes, dictionary) == index[labels], "seed \(seed), step \(step)")
+            }
+            for id in free {
+                let (isHeld, key) = (keys.holds(id), keys.key(of: id))
+                #expect(!isHeld && key == nil, "seed \(seed), step \(step)")
+            }
+        }
+        #expect(index.count > 100 && group.count > 10)
+    }
+
+    /// The usual spelling holds all there is to tell of a series.
+    @Test func aSeriesTakesItsTextOnce() {
+        let dictionary = SeriesDictionary()
+        for number in 0..<20_000 {
+            let labels = SeriesLabels(
+                name: "node_metric_bytes", labels: [Label("instance", ByteString("node-\(number):9100"))])
+            let bytes = Array("node_metric_bytes{instance=\"node-\(number):9100\"}".utf8)
+            let id = Self.insert(Spelled(labels: labels, bytes: bytes, pairs: nil), dictionary)
+            #expect(dictionary.labels(of: id) == labels)
+        }
+        // 45 bytes of text, 12 of its record, 6 of places, 4 + 8 by index, two tables.
+        #expect(dictionary.byteCount < 20_000 * 120)
+    }
+
+    /// A producer that comes and goes leaves no memory behind.
+    @Test func churnRunsInFlatMemory() {
+        let dictionary = SeriesDictionary()
+        var keys = GroupKeys(series: dictionary, columns: ["instance"])
+        var free: [UInt32] = []
+        var most = 0
+        for wave in 0..<40 {
+            for number in 0..<500 {
+                let value = ByteString("wave-\(wave)-\(number)")
+                let bytes = Array("up{instance=\"wave-\(wave)-\(number)\"}".utf8)
+                let labels = SeriesLabels(name: "up", labels: [Label("instance", value)])
+                let id = Self.insert(Spelled(labels: labels, bytes: bytes, pairs: nil), dictionary)
+                dictionary.lastSeenMs[Int(id)] = Int64(wave)
+                let found = keys.group(ofSeries: id, free: free.popLast())
+                #expect(found.isNew)
+            }
+            if wave == 4 { most = dictionary.byteCount + keys.byteCount }
+            let gone = dictionary.indices(lastSeenBefore: Int64(wave - 2))
+            for id in gone {
+                // Each series is a group, and came with its index.
+                keys.leave(id, from: id)
+                keys.remove(id)
+                free.append(id)
+            }
+            dictionary.forget(gone)
+        }
+        #expect(dictionary.byteCount + keys.byteCount <= most * 5 / 4)
+    }
+
+    /// Hashes at either end, and all the same, push entries off the end of a table.
+    @Test(arguments: [UInt64(0), 0xFFFF_FFFF, 0x8000_0000]) func aTableOfEqualHashesStaysATable(tag: UInt64) {
+        var table = InternTable()
+        for index in 0..<UInt32(3000) { table.insert(tag << 32, index) }
+        for index in stride(from: UInt32(0), to: 3000, by: 3) { table.remove(tag << 32, index) }
+        for index in 0..<UInt32(3000) {
+            let found = table.find(tag << 32) { $0 == index }
+            #expect(found == (index % 3 == 0 ? nil : index))
+        }
+        #expect(table.count == 2000)
+    }
+}
