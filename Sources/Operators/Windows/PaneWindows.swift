@@ -303,7 +303,7 @@ public final class PaneWindows: WindowOperator {
         return max(first, window.oldestWindow(ofPane: paneOrder[place]))
     }
 
-    public var frozenRows: Int { frozen.reduce(0) { $0 + $1.groups.count } }
+    public var frozenRows: Int { frozen.dropLast().reduce(0) { $0 + $1.groups.count } }
 
     /// Whether nothing frozen waits to be taken.
     var frozenIsTaken: Bool { frozen.isEmpty }

@@ -84,7 +84,7 @@ public final class PartitionTask {
         return false
     }
 
-    /// Groups in frozen windows that wait to be taken.
+    /// Groups in frozen windows that wait to be taken, beside the newest of each query.
     var frozenRows: Int { operators.reduce(0) { $0 + $1.frozenRows } }
 
     /// Goes on reading after a failure that was mended: the reader stands at a place it can read from.

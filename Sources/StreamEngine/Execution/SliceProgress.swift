@@ -9,8 +9,8 @@ final class SliceProgress: Sendable {
     private let unfinished: Atomic<Int>
     private let unbegun: Atomic<Int>
 
-    /// A task waits for the others after so many slices, or once so many groups of frozen windows wait to be emitted (some
-    /// megabyte), so that memory stays what it is without going on.
+    /// A task waits for the others after so many slices, or once so many groups of frozen windows wait to be emitted beside
+    /// the newest (some megabyte), so that memory stays what it is without going on.
     static let slicesMax = 64
     static let frozenRowsMax = 1 << 14
 

@@ -68,7 +68,7 @@ public protocol WindowOperator: AnyObject {
     func forget(series: [UInt32])
     /// Contributions frozen by the partition's own watermark, or by `freeze`, since the last call, in window order.
     func takeFrozen() -> [WindowPartial]
-    /// Groups in frozen windows that wait to be taken, over all of them.
+    /// Groups in frozen windows that wait to be taken, over all but the newest of them.
     var frozenRows: Int { get }
     /// Freezes every window up to `window` (it is being emitted without waiting for this partition).
     func freeze(through window: Int64)
