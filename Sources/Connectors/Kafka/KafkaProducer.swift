@@ -31,6 +31,8 @@ public final class KafkaProducer {
     public private(set) var failed = 0
     /// The first failure since `flush` reported one.
     private var failure: KafkaDeliveryFailures.First?
+    /// Records on their way to librdkafka.
+    private var messages = [rd_kafka_message_t](repeating: rd_kafka_message_t(), count: 128)
     /// What the client itself failed of.
     private var clientFailure: SinkError?
 
@@ -133,10 +135,32 @@ public final class KafkaProducer {
         guard !store.records.isEmpty else { return }
         let handle = try sinkHandle(of: topic)
         client.lend(store)
-        for record in store.records {
-            let key = record.keyCount == 0 ? nil : UnsafeRawBufferPointer(start: record.key, count: record.keyCount)
-            let value = UnsafeRawBufferPointer(start: record.value, count: record.valueCount)
-            try send(handle, topic, key, value, -1, 0, timeoutMs)
+        var place = 0
+        while place < store.records.count {
+            let count = min(messages.count, store.records.count - place)
+            for index in 0..<count {
+                let record = store.records[place + index]
+                messages[index].payload = record.value
+                messages[index].len = record.valueCount
+                messages[index].key = record.keyCount == 0 ? nil : record.key
+                messages[index].key_len = record.keyCount
+            }
+            let taken = Int(
+                messages.withUnsafeMutableBufferPointer {
+                    rd_kafka_produce_batch(handle, -1, 0, $0.baseAddress, Int32(count))
+                })
+            sent += taken
+            place += count
+            guard taken < count else { continue }
+            // Where the queue is full, none of those that follow is taken either: their order stays.
+            guard let first = messages[..<count].firstIndex(where: { $0.err != RD_KAFKA_RESP_ERR_NO_ERROR }) else {
+                continue
+            }
+            let message = messages[first]
+            try sendLater(
+                handle, topic, message.key.map { UnsafeRawBufferPointer(start: $0, count: message.key_len) },
+                UnsafeRawBufferPointer(start: message.payload, count: message.len), -1, 0, timeoutMs, message.err)
+            place += first + 1 - count
         }
     }
 
