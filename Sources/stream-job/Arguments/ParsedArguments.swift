@@ -98,7 +98,10 @@ struct ParsedArguments: Sendable {
 
     /// The one job file of a command that takes one.
     func onlyJob() throws(UsageError) -> String {
-        guard let first = positionals.first else { throw UsageError("no job file is given") }
+        guard let first = positionals.first else {
+            throw UsageError(
+                "no job file is given", hint: "a path such as jobs/node-load.yaml; `--help` shows examples")
+        }
         guard positionals.count == 1 else {
             throw UsageError(
                 "one job file is expected, found \(positionals.count): \(positionals.joined(separator: " "))")

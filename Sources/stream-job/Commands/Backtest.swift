@@ -21,8 +21,9 @@ extension Command {
             .json,
         ],
         examples: [
-            "stream-job backtest job.yaml --labels incidents.csv --input metrics=captures/ --set queries.cpu.anomalies.busy.detector.above=0.8,0.85,0.9",
-            "stream-job backtest job.yaml --labels incidents.csv --set queries.cpu.window.size=1m,5m --set queries.cpu.anomalies.busy.for=0s,5m --json",
+            "stream-job generate --output /tmp/leaks --mode memory --duration 2h",
+            "stream-job backtest jobs/memory-leak.yaml --labels /tmp/leaks/labels.csv --input metrics=/tmp/leaks/metrics --set queries.containers.anomalies.container_memory.for=0s,5m",
+            "stream-job backtest jobs/memory-leak.yaml --labels /tmp/leaks/labels.csv --input metrics=/tmp/leaks/metrics --set queries.nodes.window.size=1m,5m --json",
         ],
         stopsCleanly: true,
         run: Grid.run)

@@ -22,7 +22,7 @@ extension Command {
         ],
         examples: [
             "stream-job replay jobs/node-load.yaml --input metrics=Tests/EndToEndTests/Fixtures/node.prom.zst --output out",
-            "stream-job replay jobs/node-load.yaml --input captures/ --output out --overwrite --summary json",
+            "stream-job replay jobs/node-load.yaml --input Tests/EndToEndTests/Fixtures/node.prom.zst --output out --overwrite --summary json",
             "stream-job replay jobs/node-load.yaml --output out --from 2026-01-01T06:00:00Z --to 2026-01-01T12:00:00Z",
         ],
         stopsCleanly: true,
