@@ -81,6 +81,59 @@ public struct CentralMoments: AggregateState {
         moveMean(by: apart * share, count: myCount &+ theirCount)
     }
 
+    /// Groups that are looked at together by `combine`.
+    private static let run = 32
+
+    // Series that are scraped together have as many samples in each pane: where the groups of a run all have, the counts'
+    // share is divided once for all of them. The same operations in the same order as `merge`, so the same bits.
+    public static func combine(
+        _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
+        into target: UnsafeMutablePointer<Self>
+    ) {
+        var start = 0
+        while start < count {
+            let end = min(start &+ run, count)
+            let mine = earlier[start].packed
+            let theirs = later[start].packed
+            var difference: UInt64 = 0
+            for index in start..<end {
+                difference |= (earlier[index].packed ^ mine) | (later[index].packed ^ theirs)
+            }
+            let (myCount, theirCount) = (mine >> 32, theirs >> 32)
+            if difference >> 32 == 0, myCount > 0, theirCount > 0, myCount &+ theirCount < 1 << 31 {
+                let share = Double(theirCount) / Double(myCount &+ theirCount)
+                let weight = Double(myCount) * share
+                let packedCount = (myCount &+ theirCount) << 32
+                for index in start..<end {
+                    let mean = earlier[index].mean
+                    let meanRest = shortRest(earlier[index].packed)
+                    let apart = (later[index].mean - mean) + (shortRest(later[index].packed) - meanRest)
+                    let squares = earlier[index].squares + (later[index].squares + apart * apart * weight)
+                    let add = meanRest + apart * share
+                    let next = mean + add
+                    let taken = next - mean
+                    let rest = (mean - (next - taken)) + (add - taken)
+                    target[index].mean = next
+                    target[index].squares = squares
+                    target[index].packed = packedCount | UInt64(Float(rest).bitPattern)
+                }
+            } else {
+                for index in start..<end {
+                    var state = earlier[index]
+                    state.merge(later[index])
+                    target[index] = state
+                }
+            }
+            start = end
+        }
+    }
+
+    /// The mean's lower part of a state below 2^31 rows.
+    @inline(__always)
+    private static func shortRest(_ packed: UInt64) -> Double {
+        Double(Float(bitPattern: UInt32(truncatingIfNeeded: packed)))
+    }
+
     public func encode(to writer: inout ByteWriter) {
         writer.write(mean)
         writer.write(squares)

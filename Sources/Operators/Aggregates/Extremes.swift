@@ -29,6 +29,24 @@ public struct Smallest: AggregateState {
         update(value, at: 0)
     }
 
+    // Where neither is NaN, nor empty, which is a NaN, the better is taken without a branch.
+    public static func combine(
+        _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
+        into target: UnsafeMutablePointer<Self>
+    ) {
+        for index in 0..<count {
+            let mine = earlier[index]
+            let theirs = later[index].best
+            if mine.best.isNaN || theirs.isNaN {
+                var state = mine
+                state.merge(later[index])
+                target[index] = state
+            } else {
+                target[index].best = theirs < mine.best ? theirs : mine.best
+            }
+        }
+    }
+
     public func encode(to writer: inout ByteWriter) { writer.write(best) }
 
     public init(from reader: inout ByteReader) throws(DecodingFailure) { best = try reader.readDouble() }
@@ -57,6 +75,24 @@ public struct Largest: AggregateState {
     public mutating func merge(_ later: Self) {
         guard let value = later.value else { return }
         update(value, at: 0)
+    }
+
+    // Where neither is NaN, nor empty, which is a NaN, the better is taken without a branch.
+    public static func combine(
+        _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
+        into target: UnsafeMutablePointer<Self>
+    ) {
+        for index in 0..<count {
+            let mine = earlier[index]
+            let theirs = later[index].best
+            if mine.best.isNaN || theirs.isNaN {
+                var state = mine
+                state.merge(later[index])
+                target[index] = state
+            } else {
+                target[index].best = theirs > mine.best ? theirs : mine.best
+            }
+        }
     }
 
     public func encode(to writer: inout ByteWriter) { writer.write(best) }

@@ -20,7 +20,8 @@ final class Pane {
     let logs: [SampleLog]
     /// Rows on their way into the state; lent while a batch is processed.
     var pending: RowBuffer?
-    private var marks: [UInt8] = []
+    /// Not 0 for groups with a sample, by group.
+    private(set) var marks: [UInt8] = []
 
     private static let seen: UInt8 = 1
     private static let changedMark: UInt8 = 2

@@ -1,47 +1,5 @@
 import StreamEngine
 
-/// Panes merged in time order: the groups of all of them, with state by group.
-final class PaneRun {
-    private(set) var groups: [UInt32]
-    private(set) var columns: [any StateColumn]
-    private var isIn: [Bool]
-
-    /// What one pane holds. Nothing is copied until something is merged in.
-    init(_ pane: Pane) {
-        groups = pane.groups
-        columns = pane.columns.map { $0.copy() }
-        isIn = []
-    }
-
-    /// The same as another run, until something is merged in.
-    init(_ other: PaneRun) {
-        groups = other.groups
-        columns = other.columns.map { $0.copy() }
-        isIn = other.isIn
-    }
-
-    /// Adds what is later than everything here.
-    func merge(_ later: [UInt32], _ laterColumns: [any StateColumn], groupBound: Int) {
-        if isIn.count < groupBound {
-            let isNew = isIn.isEmpty
-            isIn.append(contentsOf: repeatElement(false, count: groupBound - isIn.count))
-            if isNew { for group in groups { isIn[Int(group)] = true } }
-            for column in columns { column.grow(to: groupBound) }
-        }
-        isIn.withUnsafeMutableBufferPointer { isIn in
-            for group in later where !isIn[Int(group)] {
-                isIn[Int(group)] = true
-                groups.append(group)
-            }
-        }
-        later.withUnsafeBufferPointer { later in
-            for (mine, theirs) in zip(columns, laterColumns) { mine.merge(theirs, sources: later, targets: later) }
-        }
-    }
-
-    func merge(_ later: PaneRun, groupBound: Int) { merge(later.groups, later.columns, groupBound: groupBound) }
-}
-
 /// Merges the panes of sliding windows at a cost for each window that does not grow with size / slide.
 ///
 /// Panes stand in *stretches* of `length`, at fixed places. A window is the end of a stretch, then whole stretches, then the
@@ -55,14 +13,17 @@ final class PaneRun {
 /// part of.
 final class PaneMerger {
     private let length: Int64
-    /// Runs from a pane to the end of its stretch, at `endsAt`; nil where there was nothing.
-    private var ends: [Int64: PaneRun] = [:]
+    /// Runs from a pane to the end of its stretch, at `endsAt`, the last pane's first; nil where there was nothing.
+    private var ends: [PaneRun?] = []
     private var endsAt = Int64.min
-    private var endsFrom = Int64.min
     /// Whole stretches by their first pane.
     private var stretches: [Int64: PaneRun] = [:]
     private var middle: (panes: Range<Int64>, run: PaneRun?)?
     private var beginning: (panes: Range<Int64>, run: PaneRun?)?
+    /// The newest window that was put together from more than one run, of which these are what they were.
+    private var newest: (runs: [PaneRun], versions: [Int], merged: PaneRun)?
+    /// Runs of an earlier stretch, whose room the next one takes.
+    private var spare: [PaneRun] = []
     /// Panes from here on are part of nothing kept.
     private(set) var bound = Int64.min
 
@@ -74,29 +35,39 @@ final class PaneMerger {
     /// A pane has other contents now.
     func invalidate(_ pane: Int64) {
         guard pane < bound else { return }
-        if pane < endsAt, pane >= endsFrom { forgetEnds() }
+        if pane < endsAt, pane >= endsAt &- Int64(ends.count) { forgetEnds() }
         stretches[start(of: pane)] = nil
         if middle?.panes.contains(pane) == true { middle = nil }
         if beginning?.panes.contains(pane) == true { beginning = nil }
     }
 
-    /// The panes of a window in time order; nil where there are none.
-    func merge(_ panes: Range<Int64>, groupBound: Int, pane: (Int64) -> Pane?) -> PaneRun? {
+    /// The panes of a window in time order; nil where there are none. Nobody changes what is given.
+    func merge(_ panes: Range<Int64>, pane: (Int64) -> Pane?) -> PaneRun? {
         bound = max(bound, panes.upperBound)
         let firstWhole = start(of: panes.lowerBound + length - 1)
         let last = start(of: panes.upperBound)
         guard firstWhole <= last else {
             // Shorter than a stretch and within one.
-            return run(panes, onto: nil, groupBound, pane)
+            return run(panes, onto: nil, pane)
         }
-        let parts = [
-            end(panes.lowerBound..<firstWhole, groupBound, pane), whole(firstWhole..<last, groupBound, pane),
-            begin(last..<panes.upperBound, groupBound, pane),
-        ].compactMap { $0 }
-        guard let first = parts.first else { return nil }
-        // What is kept goes on growing: the window gets a copy.
-        let merged = PaneRun(first)
-        for part in parts[1...] { merged.merge(part, groupBound: groupBound) }
+        var runs: [PaneRun] = []
+        if let end = end(panes.lowerBound..<firstWhole, pane) { runs.append(end) }
+        if let whole = whole(firstWhole..<last, pane) { runs.append(whole) }
+        if let begin = begin(last..<panes.upperBound, pane) { runs.append(begin) }
+        guard runs.count > 1 else { return runs.first.map { PaneRun($0) } }
+        return merged(runs)
+    }
+
+    /// Where no pane with data came or went since the window before, it is that one again.
+    private func merged(_ runs: [PaneRun]) -> PaneRun {
+        if let newest, newest.runs.count == runs.count,
+            runs.indices.allSatisfy({ newest.runs[$0] === runs[$0] && newest.versions[$0] == runs[$0].version })
+        {
+            return newest.merged
+        }
+        let merged = PaneRun(runs[0], runs[1])
+        for run in runs[2...] { merged.append(run) }
+        newest = (runs, runs.map(\.version), merged)
         return merged
     }
 
@@ -107,95 +78,88 @@ final class PaneMerger {
         return pane &- (rest < 0 ? rest + length : rest)
     }
 
-    private func forgetEnds() {
-        ends.removeAll(keepingCapacity: true)
-        endsAt = .min
+    private func forgetEnds() { keepEnds(0) }
+
+    /// Lets all but the `count` last panes' runs go; their room serves again.
+    private func keepEnds(_ count: Int) {
+        while ends.count > count {
+            // Where a pane held nothing the run is that of the pane after it.
+            guard let run = ends.removeLast(), ends.last.map({ $0 !== run }) ?? true else { continue }
+            spare.append(run)
+        }
+        if count == 0 { endsAt = .min }
     }
 
-    private func end(_ panes: Range<Int64>, _ groupBound: Int, _ pane: (Int64) -> Pane?) -> PaneRun? {
-        guard !panes.isEmpty else { return nil }
-        if endsAt != panes.upperBound || panes.lowerBound < endsFrom {
+    private func end(_ panes: Range<Int64>, _ pane: (Int64) -> Pane?) -> PaneRun? {
+        let count = panes.count
+        guard count > 0 else { return nil }
+        if endsAt != panes.upperBound || ends.count < count {
             forgetEnds()
             var later: PaneRun?
             for index in panes.reversed() {
-                if let one = pane(index) {
-                    let run = PaneRun(one)
-                    if let later { run.merge(later, groupBound: groupBound) }
-                    later = run
-                }
-                ends[index] = later
+                if let one = pane(index) { later = makeEnd(one, then: later) }
+                ends.append(later)
             }
             endsAt = panes.upperBound
         }
         // No window begins earlier any more.
-        while endsFrom < panes.lowerBound, ends.count > Int(panes.upperBound - panes.lowerBound) {
-            ends[endsFrom] = nil
-            endsFrom += 1
-        }
-        endsFrom = panes.lowerBound
-        return ends[panes.lowerBound]
+        keepEnds(count)
+        return ends[count - 1]
     }
 
-    private func whole(_ panes: Range<Int64>, _ groupBound: Int, _ pane: (Int64) -> Pane?) -> PaneRun? {
+    private func makeEnd(_ pane: Pane, then later: PaneRun?) -> PaneRun {
+        guard let run = spare.popLast() else { return later.map { PaneRun(pane, then: $0) } ?? PaneRun(pane) }
+        if let later { run.become(pane, then: later) } else { run.become(pane) }
+        return run
+    }
+
+    private func whole(_ panes: Range<Int64>, _ pane: (Int64) -> Pane?) -> PaneRun? {
         guard !panes.isEmpty else { return nil }
         if let middle, middle.panes == panes { return middle.run }
         stretches = stretches.filter { $0.key >= panes.lowerBound }
-        var runs: [PaneRun] = []
+        var merged: PaneRun?
         for first in stride(from: panes.lowerBound, to: panes.upperBound, by: Int(length)) {
-            if let run = stretch(first, groupBound, pane) { runs.append(run) }
-        }
-        var merged = runs.first
-        if runs.count > 1 {
-            let whole = PaneRun(runs[0])
-            for run in runs[1...] { whole.merge(run, groupBound: groupBound) }
-            merged = whole
+            guard let run = stretch(first, pane) else { continue }
+            if let merged { merged.append(run) } else { merged = PaneRun(run) }
         }
         middle = (panes, merged)
         return merged
     }
 
-    private func stretch(_ first: Int64, _ groupBound: Int, _ pane: (Int64) -> Pane?) -> PaneRun? {
+    private func stretch(_ first: Int64, _ pane: (Int64) -> Pane?) -> PaneRun? {
         if let known = stretches[first] { return known }
         let panes = first..<(first + length)
         let run: PaneRun?
         if let beginning, beginning.panes.lowerBound == first, beginning.panes.upperBound <= panes.upperBound {
-            run = self.run(
-                beginning.panes.upperBound..<panes.upperBound, onto: beginning.run, groupBound, pane)
+            run = self.run(beginning.panes.upperBound..<panes.upperBound, onto: beginning.run, pane)
             self.beginning = nil
         } else {
-            run = self.run(panes, onto: nil, groupBound, pane)
+            run = self.run(panes, onto: nil, pane)
         }
         stretches[first] = run
         return run
     }
 
-    private func begin(_ panes: Range<Int64>, _ groupBound: Int, _ pane: (Int64) -> Pane?) -> PaneRun? {
+    private func begin(_ panes: Range<Int64>, _ pane: (Int64) -> Pane?) -> PaneRun? {
         guard !panes.isEmpty else { return nil }
+        let run: PaneRun?
         if let beginning, beginning.panes.lowerBound == panes.lowerBound,
             beginning.panes.upperBound <= panes.upperBound
         {
-            let run = self.run(
-                beginning.panes.upperBound..<panes.upperBound, onto: beginning.run, groupBound, pane)
-            self.beginning = (panes, run)
-            return run
+            run = self.run(beginning.panes.upperBound..<panes.upperBound, onto: beginning.run, pane)
+        } else {
+            run = self.run(panes, onto: nil, pane)
         }
-        let run = self.run(panes, onto: nil, groupBound, pane)
         beginning = (panes, run)
         return run
     }
 
-    /// Panes merged from the first to the last, into `earlier` where there is one.
-    private func run(
-        _ panes: Range<Int64>, onto earlier: PaneRun?, _ groupBound: Int, _ pane: (Int64) -> Pane?
-    ) -> PaneRun? {
+    /// Panes merged from the first to the last, after `earlier` where there is one.
+    private func run(_ panes: Range<Int64>, onto earlier: PaneRun?, _ pane: (Int64) -> Pane?) -> PaneRun? {
         var run = earlier
         for index in panes {
             guard let one = pane(index) else { continue }
-            if let run {
-                run.merge(one.groups, one.columns, groupBound: groupBound)
-            } else {
-                run = PaneRun(one)
-            }
+            if let run { run.append(one) } else { run = PaneRun(one) }
         }
         return run
     }
@@ -204,9 +168,9 @@ final class PaneMerger {
     var byteCount: Int {
         var seen: Set<ObjectIdentifier> = []
         var bytes = 0
-        for run in Array(ends.values) + Array(stretches.values) + [middle?.run, beginning?.run].compactMap({ $0 })
-        where seen.insert(ObjectIdentifier(run)).inserted {
-            bytes += run.groups.count * 4 + run.columns.reduce(0) { $0 + $1.byteCount }
+        let runs = ends + Array(stretches.values) + spare + [middle?.run, beginning?.run, newest?.merged]
+        for run in runs.compactMap({ $0 }) where seen.insert(ObjectIdentifier(run)).inserted {
+            bytes += run.byteCount
         }
         return bytes
     }

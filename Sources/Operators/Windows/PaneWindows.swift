@@ -24,6 +24,8 @@ public final class PaneWindows: WindowOperator {
     private(set) var paneOrder: [Int64] = []
     private var activePanes: [Pane] = []
     private var spareBuffers: [RowBuffer] = []
+    /// Columns of panes that went, whose room the next ones take.
+    private var spareColumns: [[any StateColumn]] = []
 
     private var frozen: [WindowPartial] = []
     private var late: [LateSample] = []
@@ -183,8 +185,10 @@ public final class PaneWindows: WindowOperator {
 
     /// A new, empty pane.
     func addPane(_ index: Int64) -> Pane {
+        let columns = spareColumns.popLast() ?? plan.states.map { $0.kind.make() }
+        for column in columns { column.clear() }
         let pane = Pane(
-            index: index, window: window, columns: plan.states.map { $0.kind.make() },
+            index: index, window: window, columns: columns,
             logs: plan.logs.map { _ in SampleLog(tracksChanges: tracksUnsaved) }, tracksChanges: plan.tracksChanges,
             tracksUnsaved: tracksUnsaved)
         panes[index] = pane
@@ -290,6 +294,8 @@ public final class PaneWindows: WindowOperator {
         while done < paneOrder.count, let pane = panes[paneOrder[done]], pane.newestWindow <= newest {
             panes[paneOrder[done]] = nil
             if pane.isSaved { removedSaved.append(pane.index) }
+            // A pane of one window was given away with it.
+            if window.panesPerWindow > 1, spareColumns.isEmpty { spareColumns.append(pane.columns) }
             done += 1
         }
         paneOrder.removeFirst(done)
@@ -340,48 +346,38 @@ public final class PaneWindows: WindowOperator {
 
     public var stateBytes: Int {
         panes.values.reduce(groups.byteCount + merger.byteCount) { $0 + $1.byteCount }
+            + spareColumns.reduce(0) { $0 + $1.reduce(0) { $0 + $1.byteCount } }
             + frozen.reduce(0) { $0 + $1.columns.reduce(0) { $0 + $1.byteCount } }
     }
 
     /// One window's contribution: its panes merged in time order.
     private func partial(of number: Int64, closing: Bool) -> WindowPartial {
         let range = window.panes(of: number)
-        let places = firstPlace(ofPane: range.lowerBound)..<firstPlace(ofPane: range.upperBound)
-        let open = paneOrder[places].compactMap { panes[$0] }
-        let logs = (0..<plan.logs.count).map { log in open.map { ($0.logs[log], $0.logs[log].count) } }
+        var logs = plan.logs.map { _ in [(log: SampleLog, count: Int)]() }
         var changed: [UInt32] = []
-        if plan.tracksChanges {
-            changed = open.count == 1 ? open[0].changed : Array(Set(open.flatMap { $0.changed }))
+        // Walking over a window's panes costs what size / slide is: only who needs each of them does.
+        if plan.tracksChanges || !plan.logs.isEmpty {
+            let places = firstPlace(ofPane: range.lowerBound)..<firstPlace(ofPane: range.upperBound)
+            let open = paneOrder[places].compactMap { panes[$0] }
+            logs = logs.indices.map { log in open.map { ($0.logs[log], $0.logs[log].count) } }
+            if plan.tracksChanges {
+                changed = open.count == 1 ? open[0].changed : Array(Set(open.flatMap { $0.changed }))
+            }
         }
-        if closing, window.panesPerWindow == 1, let pane = open.first {
+        if closing, window.panesPerWindow == 1, let pane = panes[range.lowerBound] {
             // The pane belongs to this window alone: it becomes the partial.
             return WindowPartial(
                 window: number, groups: pane.groups, columns: pane.columns, indexedByGroup: true, logs: logs,
                 changed: changed)
         }
-        guard
-            let run = merger.merge(range, groupBound: groups.bound, pane: { panes[$0] })
-        else {
+        guard let run = merger.merge(range, pane: { panes[$0] }) else {
             return WindowPartial(
                 window: number, groups: [], columns: [], indexedByGroup: false, logs: logs, changed: changed)
         }
-        guard run.groups.count * 2 < groups.bound else {
-            return WindowPartial(
-                window: number, groups: run.groups, columns: run.columns, indexedByGroup: true, logs: logs,
-                changed: changed)
-        }
         // What waits for slower partitions takes no room for groups it has not.
-        let columns = run.columns.map { $0.makeEmpty() }
-        let targets = run.groups.indices.map { UInt32($0) }
-        run.groups.withUnsafeBufferPointer { sources in
-            targets.withUnsafeBufferPointer { targets in
-                for (compact, wide) in zip(columns, run.columns) {
-                    compact.grow(to: targets.count)
-                    compact.merge(wide, sources: sources, targets: targets)
-                }
-            }
-        }
+        let isWide = run.groups.count * 2 >= groups.bound
         return WindowPartial(
-            window: number, groups: run.groups, columns: columns, indexedByGroup: false, logs: logs, changed: changed)
+            window: number, groups: run.groups, columns: isWide ? run.columns : run.compactColumns(),
+            indexedByGroup: isWide, logs: logs, changed: changed)
     }
 }

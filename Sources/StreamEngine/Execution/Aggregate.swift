@@ -16,9 +16,10 @@ public protocol AggregateState: Sendable {
     /// Bytes held outside the value itself (a sketch's buckets).
     var heapBytes: Int { get }
 
-    // The loops over a column, one call a batch. Every state gets them from the extension below and none writes its
-    // own; they are requirements because a generic class is not specialised behind `any StateColumn`, while the
-    // witness of a concrete state is: `update` is inlined into its loop (about 2 ns a row for a sum).
+    // The loops over a column, one call a batch. Every state gets them from the extension below; a state whose values
+    // are plain bytes may write its own `combine`. They are requirements because a generic class is not specialised
+    // behind `any StateColumn`, while the witness of a concrete state is: `update` is inlined into its loop (about
+    // 2 ns a row for a sum).
 
     /// Adds rows: row i to `states[groups[i]]`.
     static func update(
@@ -28,6 +29,17 @@ public protocol AggregateState: Sendable {
     static func merge(
         _ states: UnsafeMutablePointer<Self>, _ later: UnsafePointer<Self>, sources: UnsafeBufferPointer<UInt32>,
         targets: UnsafeBufferPointer<UInt32>)
+    /// What `merge` makes of `earlier[i]` and `later[i]`, to the bit, into `target[i]`: memory that holds nothing yet,
+    /// or `earlier` itself.
+    static func combine(
+        _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
+        into target: UnsafeMutablePointer<Self>)
+    /// Merges `later` into `states`, all groups of both; what a shorter one lacks is empty.
+    static func append(_ later: [Self], to states: inout [Self])
+    /// The same of two columns into a third, whose room is used again.
+    static func combine(_ earlier: [Self], _ later: [Self], into states: inout [Self])
+    /// An empty column.
+    static func makeColumn() -> any StateColumn
     /// Appends empty states.
     static func appendEmpty(_ count: Int, to states: inout [Self])
     /// Sets groups back to empty.
@@ -56,8 +68,67 @@ extension AggregateState {
     }
 
     @inlinable
+    public static func combine(
+        _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
+        into target: UnsafeMutablePointer<Self>
+    ) {
+        guard UnsafePointer(target) != earlier else {
+            for index in 0..<count { target[index].merge(later[index]) }
+            return
+        }
+        for index in 0..<count {
+            var state = earlier[index]
+            state.merge(later[index])
+            (target + index).initialize(to: state)
+        }
+    }
+
+    @inlinable
+    public static func append(_ later: [Self], to states: inout [Self]) {
+        if states.count < later.count { appendEmpty(later.count - states.count, to: &states) }
+        states.withUnsafeMutableBufferPointer { mine in
+            later.withUnsafeBufferPointer { later in
+                guard let mine = mine.baseAddress, let theirs = later.baseAddress else { return }
+                combine(mine, theirs, count: later.count, into: mine)
+            }
+        }
+    }
+
+    @inlinable
+    public static func combine(_ earlier: [Self], _ later: [Self], into states: inout [Self]) {
+        guard earlier.count >= later.count else {
+            states = earlier
+            return append(later, to: &states)
+        }
+        func fill(_ target: UnsafeMutablePointer<Self>) {
+            earlier.withUnsafeBufferPointer { earlier in
+                later.withUnsafeBufferPointer { later in
+                    guard let mine = earlier.baseAddress else { return }
+                    if let theirs = later.baseAddress { combine(mine, theirs, count: later.count, into: target) }
+                    (target + later.count).initialize(from: mine + later.count, count: earlier.count - later.count)
+                }
+            }
+        }
+        guard states.count == earlier.count else {
+            states = [Self](unsafeUninitializedCapacity: earlier.count) { target, count in
+                if let target = target.baseAddress { fill(target) }
+                count = earlier.count
+            }
+            return
+        }
+        states.withUnsafeMutableBufferPointer { target in
+            guard let target = target.baseAddress else { return }
+            target.deinitialize(count: earlier.count)
+            fill(target)
+        }
+    }
+
+    @inlinable
+    public static func makeColumn() -> any StateColumn { TypedStateColumn<Self>() }
+
+    @inlinable
     public static func appendEmpty(_ count: Int, to states: inout [Self]) {
-        for _ in 0..<count { states.append(Self()) }
+        states.append(contentsOf: repeatElement(Self(), count: count))
     }
 
     @inlinable
@@ -88,6 +159,14 @@ public protocol StateColumn: AnyObject {
     /// Merges `sources[i]` of a column of the same type into `targets[i]` of this one.
     func merge(
         _ later: any StateColumn, sources: UnsafeBufferPointer<UInt32>, targets: UnsafeBufferPointer<UInt32>)
+    /// Merges a later column of the same type into this one, all groups of both.
+    func append(_ later: any StateColumn)
+    /// Forgets its own states for those of two other columns of the same type merged, all groups of both.
+    func combine(_ earlier: any StateColumn, _ later: any StateColumn)
+    /// Forgets its own states for those of another column of the same type. They are copied when one of the two changes.
+    func assign(_ other: any StateColumn)
+    /// Sets all groups back to empty, for reuse.
+    func clear()
     /// Sets groups back to empty, for reuse.
     func reset(_ groups: UnsafeBufferPointer<UInt32>)
     func encode(_ group: UInt32, to writer: inout ByteWriter)
@@ -132,15 +211,34 @@ public final class TypedStateColumn<State: AggregateState>: StateColumn {
     public func merge(
         _ later: any StateColumn, sources: UnsafeBufferPointer<UInt32>, targets: UnsafeBufferPointer<UInt32>
     ) {
-        guard let later = later as? TypedStateColumn<State> else {
-            preconditionFailure("columns of different aggregates are never merged")
-        }
+        let later = same(later)
         states.withUnsafeMutableBufferPointer { mine in
             later.states.withUnsafeBufferPointer { theirs in
                 guard let first = mine.baseAddress, let theirFirst = theirs.baseAddress else { return }
                 State.merge(first, theirFirst, sources: sources, targets: targets)
             }
         }
+    }
+
+    public func append(_ later: any StateColumn) { State.append(same(later).states, to: &states) }
+
+    public func combine(_ earlier: any StateColumn, _ later: any StateColumn) {
+        State.combine(same(earlier).states, same(later).states, into: &states)
+    }
+
+    public func assign(_ other: any StateColumn) { states = same(other).states }
+
+    public func clear() {
+        let count = states.count
+        states.removeAll(keepingCapacity: true)
+        State.appendEmpty(count, to: &states)
+    }
+
+    /// A column of this one's type, as what it is. A cast would look the type up each time.
+    @inline(__always)
+    private func same(_ other: any StateColumn) -> TypedStateColumn<State> {
+        precondition(type(of: other) == type(of: self), "columns of different aggregates are never merged")
+        return unsafeDowncast(other, to: TypedStateColumn<State>.self)
     }
 
     public func reset(_ groups: UnsafeBufferPointer<UInt32>) {
@@ -160,11 +258,11 @@ public final class TypedStateColumn<State: AggregateState>: StateColumn {
         states[Int(group)] = try State(from: &reader)
     }
 
-    public func makeEmpty() -> any StateColumn { TypedStateColumn<State>() }
+    public func makeEmpty() -> any StateColumn { State.makeColumn() }
 
     public func copy() -> any StateColumn {
-        let column = TypedStateColumn<State>()
-        column.states = states
+        let column = State.makeColumn()
+        column.assign(self)
         return column
     }
 
@@ -201,6 +299,30 @@ public final class TextStateColumn<State: TextAggregateState>: StateColumn {
             preconditionFailure("columns of different aggregates are never merged")
         }
         for row in 0..<sources.count { states[Int(targets[row])].merge(later.states[Int(sources[row])]) }
+    }
+
+    public func append(_ later: any StateColumn) {
+        guard let later = later as? TextStateColumn<State> else {
+            preconditionFailure("columns of different aggregates are never merged")
+        }
+        grow(to: later.states.count)
+        for index in later.states.indices { states[index].merge(later.states[index]) }
+    }
+
+    public func combine(_ earlier: any StateColumn, _ later: any StateColumn) {
+        assign(earlier)
+        append(later)
+    }
+
+    public func assign(_ other: any StateColumn) {
+        guard let other = other as? TextStateColumn<State> else {
+            preconditionFailure("columns of different aggregates are never merged")
+        }
+        states = other.states
+    }
+
+    public func clear() {
+        for index in states.indices { states[index] = State() }
     }
 
     public func reset(_ groups: UnsafeBufferPointer<UInt32>) {
@@ -240,7 +362,7 @@ public struct StateKind: Sendable {
 
     /// A number state.
     public static func of<State: AggregateState>(_ type: State.Type, identity: String) -> StateKind {
-        StateKind(identity: identity, bytesPerGroup: MemoryLayout<State>.stride) { TypedStateColumn<State>() }
+        StateKind(identity: identity, bytesPerGroup: MemoryLayout<State>.stride) { State.makeColumn() }
     }
 
     /// A text state.

@@ -69,8 +69,8 @@ import Testing
             guard random.next() % 10 > 0 else { continue }
             let range = start..<(start + shape.panes)
             let fresh = PaneMerger(panesPerWindow: shape.panes)
-            let run = merger.merge(range, groupBound: Self.groupCount) { panes[$0] }
-            let expected = Self.states(fresh.merge(range, groupBound: Self.groupCount) { panes[$0] })
+            let run = merger.merge(range) { panes[$0] }
+            let expected = Self.states(fresh.merge(range) { panes[$0] })
             #expect(Self.states(run) == expected, "seed \(seed), window at \(start)")
             #expect(Set(expected.keys) == Set(range.flatMap { panes[$0]?.groups ?? [] }), "seed \(seed)")
             kept.append((run, expected))
@@ -90,7 +90,7 @@ import Testing
             [0].withUnsafeBufferPointer { pane.mark($0) }
             let range = first..<(first + count)
             for _ in 0..<2 {
-                let run = merger.merge(range, groupBound: 1) { _ in pane }
+                let run = merger.merge(range) { _ in pane }
                 #expect(run?.groups == [0])
                 for index in range { merger.invalidate(index) }
             }
