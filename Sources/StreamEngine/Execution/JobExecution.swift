@@ -162,7 +162,7 @@ public final class JobExecution {
 
     /// Processes a slice of about `bytes` bytes of each of these tasks on all threads, then collects what came of it: rows
     /// closed, late and bad records. Meanwhile `beside` runs on this thread; it touches no task. With `goesOn` a thread that
-    /// has nothing else to begin takes more of its task for as long as others are not done.
+    /// has nothing to begin takes more of a task for as long as others are not done.
     func slice(_ tasks: Slice, bytes: Int, goesOn: Bool = false, beside: (() throws -> Void)? = nil) throws {
         guard !tasks.isEmpty else { return }
         let before = tasks.reduce(0) { $0 + $1.task.ledger.samples }
@@ -186,33 +186,23 @@ public final class JobExecution {
         }
         let handed = Handed(
             work: tasks.map { ($0.task, limits[$0.source.definition.name] ?? { _, _ in .max }) })
-        let progress = SliceProgress(pieces: tasks.count + (beside == nil ? 0 : 1), tasks: tasks.count)
-        let newestMs = tasks.compactMap(\.task.maxTimestampMs).max() ?? .min
-        let work: @Sendable (Int) -> Void = { index in
-            let (task, latestTimestampMs) = handed.work[index]
-            progress.begin()
-            var slices = 1
-            var isShareDone = false
-            task.process(
-                maxBytes: bytes,
-                goesOn: {
-                    guard goesOn, slices < SliceProgress.slicesMax,
-                        task.frozenRows < SliceProgress.frozenRowsMax
-                    else { return false }
-                    slices += 1
-                    if isShareDone { return progress.othersWork }
-                    if task.maxTimestampMs ?? .min < newestMs { return true }
-                    isShareDone = true
-                    progress.end()
-                    return progress.othersWork
-                }
-            ) { latestTimestampMs(task, $0) }
-            if !isShareDone { progress.end() }
+        let turns = SliceTurns(
+            newestMs: tasks.map { $0.task.maxTimestampMs ?? .min }, others: beside == nil ? 0 : 1, goesOn: goesOn)
+        let work: @Sendable (Int) -> Void = { _ in
+            while let (index, isContinued) = turns.take() {
+                let (task, latestTimestampMs) = handed.work[index]
+                task.process(maxBytes: bytes, isContinued: isContinued) { latestTimestampMs(task, $0) }
+                turns.give(
+                    index, newestMs: task.maxTimestampMs ?? .min,
+                    mayGoOn: task.failure == nil && task.outcome.isMore && task.limitOffset == nil
+                        && task.frozenRows < SliceTurns.frozenRowsMax)
+            }
         }
-        guard let beside else { return pool.run(tasks.count, work) }
-        pool.begin(tasks.count, work)
+        let threads = min(tasks.count, pool.width)
+        guard let beside else { return pool.run(threads, work) }
+        pool.begin(threads, work)
         defer { pool.end() }
-        defer { progress.end() }
+        defer { turns.endOther() }
         try beside()
     }
 

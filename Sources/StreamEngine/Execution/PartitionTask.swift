@@ -98,20 +98,17 @@ public final class PartitionTask {
         advanced = false
     }
 
-    /// Reads and processes about `maxBytes` bytes, then as many again while there is more and `goesOn` says so. Samples
-    /// later than `latestTimestampMs` of their record are refused.
+    /// Reads and processes about `maxBytes` bytes. Samples later than `latestTimestampMs` of their record are refused. With
+    /// `isContinued` it belongs to the same slice as the call before.
     public func process(
-        maxBytes: Int, goesOn: () -> Bool = { false }, latestTimestampMs: (RawRecord) -> Int64
+        maxBytes: Int, isContinued: Bool = false, latestTimestampMs: (RawRecord) -> Int64
     ) {
-        advanced = false
+        if !isContinued { advanced = false }
         guard failure == nil, !hasEnded else { return }
         sweepIfDue()
         do {
-            repeat {
-                outcome =
-                    checkpoint == nil
-                    ? try read(maxBytes, latestTimestampMs) : try readNoting(maxBytes, latestTimestampMs)
-            } while outcome.isMore && goesOn()
+            outcome =
+                checkpoint == nil ? try read(maxBytes, latestTimestampMs) : try readNoting(maxBytes, latestTimestampMs)
         } catch is ReachedLimit {
             hasReachedLimit = true
             outcome = .more
