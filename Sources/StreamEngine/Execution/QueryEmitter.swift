@@ -32,6 +32,9 @@ final class QueryEmitter {
     /// The wall clock of a live run, ms; 0 in replay, where it decides nothing.
     var wallMs: () -> Int64 = { 0 }
 
+    /// Rows that are computed and handed on at once.
+    private static let rowsOfPart = 1 << 14
+
     /// One operator's local indices in terms of the directories.
     private struct LocalMap {
         var generation: Int
@@ -275,16 +278,23 @@ final class QueryEmitter {
         guard plan.window.startMs(window) >= firstWindowStartMs else { return }
         let ranks = keys.currentRanks()
         let merged = evaluator.merge(contributions, ranks: ranks, only: only)
-        let cells = evaluator.aggregates(merged, number: window, contributions: contributions, series: &series)
-        let (rows, groups) = builder.rows(
-            window: window, count: merged.keys.count, keys: keyColumns.columns(of: merged.keys, in: keys.keys),
-            aggregates: cells.columns, keep: cells.keep)
-        if anomalies != nil {
-            judge(window, rows, keys: groups.map { $0.map { merged.keys[$0] } } ?? merged.keys, contributions)
+        // A large window goes out in parts, so that its first rows are written while the next are computed. Functions over
+        // series and detectors look at whole windows.
+        let isWhole = !plan.logs.isEmpty || anomalies != nil
+        let partCount = isWhole ? max(merged.keys.count, 1) : Self.rowsOfPart
+        for start in stride(from: 0, to: max(merged.keys.count, 1), by: partCount) {
+            let part = merged.part(start..<min(start + partCount, merged.keys.count))
+            let cells = evaluator.aggregates(part, number: window, contributions: contributions, series: &series)
+            let (rows, groups) = builder.rows(
+                window: window, count: part.keys.count, keys: keyColumns.columns(of: part.keys, in: keys.keys),
+                aggregates: cells.columns, keep: cells.keep)
+            if anomalies != nil {
+                judge(window, rows, keys: groups.map { $0.map { part.keys[$0] } } ?? part.keys, contributions)
+            }
+            guard rows.rowCount > 0 else { continue }
+            rowsOut += rows.rowCount
+            try body(rows)
         }
-        guard rows.rowCount > 0 else { return }
-        rowsOut += rows.rowCount
-        try body(rows)
     }
 
     /// Shows a window's rows to the detectors, also when `having` left none: known keys are missing then.

@@ -61,6 +61,12 @@ struct MergedWindow {
     var positions: [UInt32]
     /// Key of each group, in key order.
     var keys: [UInt32]
+
+    /// Those of its groups, in key order.
+    func part(_ range: Range<Int>) -> MergedWindow {
+        guard range.count < keys.count else { return self }
+        return MergedWindow(columns: columns, positions: Array(positions[range]), keys: Array(keys[range]))
+    }
 }
 
 /// Merges the contributions to one window and computes its rows.
