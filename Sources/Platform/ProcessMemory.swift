@@ -15,7 +15,7 @@ public enum ProcessMemory {
     /// them back when much is free.
     public static func keepFreedPages() {
         mallopt(M_MMAP_THRESHOLD, 4 << 20)
-        mallopt(M_TRIM_THRESHOLD, 16 << 20)
+        mallopt(M_TRIM_THRESHOLD, 8 << 20)
     }
 
     /// Gives all free pages of the heap back to the kernel, also those between others.

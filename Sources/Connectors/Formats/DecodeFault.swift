@@ -55,7 +55,7 @@ struct RecordContext {
     @inline(never)
     func reject(_ fault: DecodeFault, place: Int, _ start: BytePointer, _ end: BytePointer, in batch: SampleBatch) {
         let isFile = record.linesAreRecords
-        batch.bad.append(
+        batch.reject(
             BadRecord(
                 offset: isFile ? record.offset + Int64(place) - 1 : record.offset,
                 line: isFile ? Int(record.offset) + place : place,

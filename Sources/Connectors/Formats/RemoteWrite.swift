@@ -56,7 +56,7 @@ final class RemoteWriteDecoder: RecordDecoder {
             }
         } catch {
             let bytes = record.bytes
-            batch.bad.append(
+            batch.reject(
                 BadRecord(
                     offset: record.offset, line: 1, reason: error.reason, detail: error.detail, raw: Array(bytes),
                     recordTimestampMs: record.timestampMs))

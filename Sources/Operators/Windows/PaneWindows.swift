@@ -309,7 +309,9 @@ public final class PaneWindows: WindowOperator {
         return max(first, window.oldestWindow(ofPane: paneOrder[place]))
     }
 
-    public var frozenRows: Int { frozen.dropLast().reduce(0) { $0 + $1.groups.count } }
+    public var frozenBytes: Int {
+        frozen.dropLast().reduce(0) { $0 + $1.groups.count * 4 + $1.columns.reduce(0) { $0 + $1.byteCount } }
+    }
 
     /// Whether nothing frozen waits to be taken.
     var frozenIsTaken: Bool { frozen.isEmpty }

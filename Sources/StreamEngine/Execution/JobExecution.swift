@@ -173,7 +173,7 @@ public final class JobExecution {
                 guard try passHole(task, failure) else { throw JobFailure("\(task.id): \(failure)") }
             }
             try checkLimits(task, source)
-            try writeBadRecords(task)
+            try writeBadRecords(task, source)
         }
         lastWork.samples += tasks.reduce(0) { $0 + $1.task.ledger.samples } - before
         if tasks.contains(where: { $0.task.advanced }) { dirty = true }
@@ -195,7 +195,7 @@ public final class JobExecution {
                 turns.give(
                     index, newestMs: task.maxTimestampMs ?? .min,
                     mayGoOn: task.failure == nil && task.outcome.isMore && task.limitOffset == nil
-                        && task.frozenRows < SliceTurns.frozenRowsMax)
+                        && task.frozenBytes < SliceTurns.frozenBytesMax)
             }
         }
         let threads = min(tasks.count, pool.width)
@@ -234,10 +234,10 @@ public final class JobExecution {
         throw JobFailure(LimitMessage.tooManySeries(task, refused: refused))
     }
 
-    private func writeBadRecords(_ task: PartitionTask) throws {
+    private func writeBadRecords(_ task: PartitionTask, _ source: SourceExecution) throws {
         let bad = task.takeBadRecords()
         guard !bad.isEmpty, !isCatchingUp else { return }
-        if job.definition.onBadRecord == .fail, let first = bad.first {
+        if job.definition.onBadRecord == .fail, let first = bad.first?.record {
             throw JobFailure(
                 """
                 \(task.id)@\(first.offset) line \(first.line): \(first.reason.rawValue): \(first.detail) (the job says \
@@ -246,7 +246,7 @@ public final class JobExecution {
         }
         if isLive, let limitMs = clockLimitsMs[task.id.source] {
             var last: Int64?
-            for record in bad where record.reason == .futureTimestamp && record.offset != last {
+            for (record, _) in bad where record.reason == .futureTimestamp && record.offset != last {
                 last = record.offset
                 self.record(
                     Decision(
@@ -255,8 +255,13 @@ public final class JobExecution {
             }
         }
         guard let sink = outputs.deadLetter else { return }
-        let documents = bad.map { outputs.encodeDeadLetter(task.id, $0) }
-        try sink.write(DocumentBatch(documents: documents), info(query: "", watermarkMs: task.watermarkMs))
+        source.side += bad.map { record, watermarkMs in
+            SideRow(
+                watermarkMs: watermarkMs, partition: task.id, query: -1, sink: sink,
+                document: outputs.encodeDeadLetter(task.id, record))
+        }
+        // A live run's epoch has them even where nothing is emitted any more.
+        if isLive { try writeSide(source) }
     }
 
     // MARK: Emission
@@ -284,6 +289,7 @@ public final class JobExecution {
         for source in sources {
             try source.gather()
             takeLate(source)
+            source.hasWholeSide = source.allEnded
             // What a checkpoint is to hold stays.
             guard replayCheckpoint == nil else { continue }
             let retired = source.tasks.filter { $0.retireIfDone() }
@@ -298,7 +304,7 @@ public final class JobExecution {
             closingRecordMs = isLive && !trigger ? source.closingRecordMs : nil
             try source.show(trigger: trigger) { try write($1, query: $0, source) }
             closingRecordMs = nil
-            try writeLate(source)
+            try writeSide(source)
         }
         try writeAnomalies()
     }
@@ -318,7 +324,7 @@ public final class JobExecution {
         for source in sources {
             try source.emitAtEnd(keepOpen: keepOpen) { try write($1, query: $0, source) }
             takeLate(source)
-            try writeLate(source)
+            try writeSide(source, isOver: true)
         }
         try writeAnomalies()
     }
@@ -329,18 +335,37 @@ public final class JobExecution {
             let query = entry.emitter.plan.name
             for task in source.tasks {
                 let late = task.operators[place].takeLate()
-                guard !late.isEmpty else { continue }
-                let documents = DocumentBatch(documents: late.map { outputs.encodeLate(query, task.id, $0) })
-                let info = info(query: query, watermarkMs: task.watermarkMs)
-                source.late.append { try sink.write(documents, info) }
+                source.side += late.map { sample in
+                    // The partition's watermark when it came.
+                    let watermarkMs = sample.windowEndMs + entry.emitter.plan.latenessMs + sample.latenessMs
+                    return SideRow(
+                        watermarkMs: watermarkMs, partition: task.id, query: entry.index, sink: sink,
+                        document: outputs.encodeLate(query, task.id, sample))
+                }
             }
         }
     }
 
-    private func writeLate(_ source: SourceExecution) throws {
-        let late = source.late
-        source.late = []
-        for write in late { try write() }
+    /// Writes late samples and dead letters: in a live run all of them, with the epoch that has their offsets; in a replay
+    /// those that nothing can come before any more (all, where it `isOver`), in an order that depends on the records alone.
+    func writeSide(_ source: SourceExecution, isOver: Bool = false) throws {
+        guard !source.side.isEmpty else { return }
+        var ready = source.side
+        if isLive {
+            source.side = []
+        } else {
+            let isAll = isOver || source.hasWholeSide
+            let watermarkMs = source.watermarkMs ?? .min
+            source.side = isAll ? [] : ready.filter { $0.watermarkMs >= watermarkMs }
+            if !isAll { ready.removeAll { $0.watermarkMs >= watermarkMs } }
+            ready = SideRow.ordered(ready)
+        }
+        for run in SideRow.runs(ready) {
+            guard let first = run.first else { continue }
+            let query = first.query < 0 ? "" : job.queries[first.query].name
+            try first.sink.write(
+                DocumentBatch(documents: run.map(\.document)), info(query: query, watermarkMs: first.watermarkMs))
+        }
     }
 
     // MARK: Epochs

@@ -45,7 +45,7 @@ public final class PartitionTask {
     private var isRetired = false
     private var batch = SampleBatch(capacity: 64)
     private let options: TaskOptions
-    private var badRecords: [BadRecord] = []
+    private var badRecords: [(record: BadRecord, watermarkMs: Int64)] = []
     var lastSweepMs = Int64.min
     /// What checkpoints know and need; nil where there are none.
     var checkpoint: TaskCheckpoint?
@@ -84,8 +84,8 @@ public final class PartitionTask {
         return false
     }
 
-    /// Groups in frozen windows that wait to be taken, beside the newest of each query.
-    var frozenRows: Int { operators.reduce(0) { $0 + $1.frozenRows } }
+    /// Bytes of frozen windows that wait to be taken, the newest of each query left out.
+    var frozenBytes: Int { operators.reduce(0) { $0 + $1.frozenBytes } }
 
     /// Goes on reading after a failure that was mended: the reader stands at a place it can read from.
     func readOn() { failure = nil }
@@ -177,8 +177,9 @@ public final class PartitionTask {
         reader.close()
     }
 
-    /// Bad records since the last call, in record order.
-    public func takeBadRecords() -> [BadRecord] {
+    /// Bad records since the last call, in record order, and the partition's watermark at each (`Int64.min` before there is
+    /// one).
+    func takeBadRecords() -> [(record: BadRecord, watermarkMs: Int64)] {
         defer { badRecords = [] }
         return badRecords
     }
@@ -189,11 +190,11 @@ public final class PartitionTask {
         let new = series.takeNewIndices()
         if !new.isEmpty { for op in operators { op.add(series: new) } }
         for op in operators { op.process(batch) }
+        if !batch.bad.isEmpty { noteBad() }
         noteSeen()
         ledger.records += batch.records
         ledger.staleMarkers += batch.staleCount
         ledger.decoded += batch.count - batch.staleCount
-        if !batch.bad.isEmpty { noteBad() }
         batch.clear()
         peeked = (0, .min)
     }
@@ -221,7 +222,11 @@ public final class PartitionTask {
                 ledger.badByReason[record.reason, default: 0] += 1
             }
         }
-        if options.keepsBadRecords { badRecords.append(contentsOf: batch.bad) }
+        guard options.keepsBadRecords else { return }
+        for (record, newestMs) in zip(batch.bad, batch.newestBeforeBadMs) {
+            let newest = max(newestMs, maxTimestampMs ?? .min)
+            badRecords.append((record, newest == .min ? .min : newest - options.delayMs))
+        }
     }
 
     /// Forgets old series from time to time. What a window holds is never older than the horizon.

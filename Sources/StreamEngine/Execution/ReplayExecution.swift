@@ -91,6 +91,7 @@ extension JobExecution {
             try topicWatch?.attend(isWaiting: !ready.contains { $0.task.advanced || $0.task.hasEnded }, log)
         }
         try show()
+        if stop.isRequested { for source in sources { try writeSide(source, isOver: true) } }
         if !stop.isRequested {
             try leaveCheckpoint()
             try emitAtEnd(keepOpen: options.keepOpen)

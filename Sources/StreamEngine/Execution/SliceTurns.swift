@@ -20,10 +20,10 @@ final class SliceTurns: Sendable {
         var unfinished: Int
     }
 
-    /// A task waits for the others after so many turns, or once so many groups of frozen windows wait to be emitted beside
-    /// the newest (some megabyte), so that memory stays what it is without going on.
+    /// A task waits for the others after so many turns, or once frozen windows of so many bytes wait to be emitted beside the
+    /// newest, so that memory stays about what it is without going on.
     private static let turnsMax = 64
-    static let frozenRowsMax = 1 << 14
+    static let frozenBytesMax = 1 << 20
 
     private let state: Monitor<State>
     private let goesOn: Bool

@@ -17,8 +17,10 @@ final class SourceExecution {
     var closingRecordMs: Int64?
     /// The next offset of each idle partition (live only).
     var restingOffsets: [PartitionID: Int64] = [:]
-    /// Writes late samples that were taken from the partitions.
-    var late: [() throws -> Void] = []
+    /// Late samples and dead letters that were taken from the partitions and not written yet.
+    var side: [SideRow] = []
+    /// Whether nothing will join them: all partitions had ended when they were taken.
+    var hasWholeSide = false
     /// Windows that only the end of input closed.
     var closedByEnd = 0
     /// Tasks of partitions that were given back: they go on where they stopped when the partition comes again, and their

@@ -40,7 +40,10 @@ public final class SampleBatch {
     /// Records (messages, or lines of a file) taken since `clear`.
     public var records = 0
     /// What could not be decoded since `clear`, in record order.
-    public var bad: [BadRecord] = []
+    public private(set) var bad: [BadRecord] = []
+    /// For each bad record the newest time among the batch's samples before it; `Int64.min` where there is none, ms.
+    private(set) var newestBeforeBadMs: [Int64] = []
+    private var looked = (samples: 0, newestMs: Int64.min)
 
     /// The bits of Prometheus's staleness marker (`model/value` in Prometheus).
     public static let staleBits: UInt64 = 0x7ff0_0000_0000_0002
@@ -64,6 +67,14 @@ public final class SampleBatch {
     /// How many samples fit before memory grows.
     public var roomForSamples: Int { capacity }
 
+    /// Takes a record, line or element that cannot be used, at its place among the samples.
+    public func reject(_ record: BadRecord) {
+        for row in looked.samples..<count { looked.newestMs = max(looked.newestMs, timestamps[row]) }
+        looked.samples = count
+        bad.append(record)
+        newestBeforeBadMs.append(looked.newestMs)
+    }
+
     /// Forgets all samples, runs and bad records; keeps the memory.
     public func clear() {
         count = 0
@@ -71,6 +82,8 @@ public final class SampleBatch {
         records = 0
         runs.removeAll(keepingCapacity: true)
         bad.removeAll(keepingCapacity: true)
+        newestBeforeBadMs.removeAll(keepingCapacity: true)
+        looked = (0, .min)
         messages.removeAll(keepingCapacity: true)
     }
 

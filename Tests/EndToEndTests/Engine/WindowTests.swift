@@ -68,4 +68,29 @@ struct WindowTests {
         #expect(!whole.rows[0].isEmpty)
         #expect(whole.rows == split.rows)
     }
+
+    /// Windows of many keys are handed to sinks in parts: all rows, once, in the order of keys.
+    @Test(arguments: [1, 2])
+    func largeWindowsComeOutWhole(workers: Int) throws {
+        let job = try EngineHarness.job(window: WindowDefinition(sizeMs: 10_000), aggregates: [("n", "count()")])
+        let keys = 40_000
+        func lines(_ keys: some Sequence<Int>, at timestampMs: Int) -> String {
+            keys.map { "m{instance=\"i\($0)\"} 1 \(timestampMs)\n" }.joined()
+        }
+        let even = Array(stride(from: 0, to: keys, by: 2))
+        let odd = Array(stride(from: 1, to: keys, by: 2))
+        // Keys of both partitions, and one of each in both.
+        let run = try EngineHarness.replay(
+            job,
+            [
+                lines(even.reversed(), at: 1000) + lines([1], at: 2000) + lines(even, at: 11_000),
+                lines(odd, at: 1000) + lines([0], at: 2000) + lines(odd, at: 11_000),
+            ], workers: workers)
+        let names = (0..<keys).map { "i\($0)" }.sorted()
+        let first = names.map { #""instance":"\#($0)","n":\#($0 == "i0" || $0 == "i1" ? 2 : 1)}"# }
+        let second = names.map { #""instance":"\#($0)","n":1}"# }
+        #expect(run.rows[0].count == 2 * keys)
+        #expect(zip(run.rows[0], first + second).allSatisfy { $0.hasSuffix($1) })
+        #expect(run.summary.balances)
+    }
 }
