@@ -10,12 +10,14 @@ public enum ProcessMemory {
         return Int64(usage.ru_maxrss) * 1024
     }
 
-    /// Fits glibc's allocator to a batch run, which takes and frees large columns all the time: they come from the heap,
-    /// whose pages stay, where else each would be pages taken from the kernel, cleared and given back. `trim` then gives
-    /// them back when much is free.
-    public static func keepFreedPages() {
-        mallopt(M_MMAP_THRESHOLD, 4 << 20)
-        mallopt(M_TRIM_THRESHOLD, 8 << 20)
+    /// Fits glibc's allocator to a batch run of `workers` threads, which takes and frees large columns all the time: they come
+    /// from the heap, whose pages stay, where else each would be pages taken from the kernel, cleared and given back. Few
+    /// threads share one heap, so that what one has freed serves the others. `trim` gives free pages back. Called before
+    /// threads begin.
+    public static func keepFreedPages(workers: Int) {
+        mallopt(M_MMAP_THRESHOLD, 1 << 20)
+        mallopt(M_TRIM_THRESHOLD, 4 << 20)
+        mallopt(M_ARENA_MAX, Int32(truncatingIfNeeded: max(1, workers / 2)))
     }
 
     /// Gives all free pages of the heap back to the kernel, also those between others.

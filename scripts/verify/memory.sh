@@ -55,13 +55,18 @@ churn() {
     }
     function life(i) { return 86400 / 3.4 }'
 }
-# peak JOB INPUT: peak RSS in KiB, and what was read, to stderr.
+# peak JOB INPUT: peak RSS in KiB, and what was read, to stderr. The least of three runs: how threads happen to share the cores
+# only adds.
 peak() {
-    local summary
-    summary=$("$program" replay "$work/$1" --input "metrics=$2" --output "$work/out" --overwrite --workers 2 --set trigger.interval=100ms --summary json \
-        2> "$work/err" | tail -n 1) || { cat "$work/err" >&2; return 1; }
-    sed -E 's/.*"samples":([0-9]+).*"peakRSSBytes":([0-9]+).*/\1 \2/' <<< "$summary" |
-        { read -r samples bytes; echo "    $samples samples: peak $((bytes / 1024)) KiB" >&2; echo $((bytes / 1024)); }
+    local summary least=
+    for _ in 1 2 3; do
+        summary=$("$program" replay "$work/$1" --input "metrics=$2" --output "$work/out" --overwrite --workers 2 --set trigger.interval=100ms --summary json \
+            2> "$work/err" | tail -n 1) || { cat "$work/err" >&2; return 1; }
+        read -r samples bytes < <(sed -E 's/.*"samples":([0-9]+).*"peakRSSBytes":([0-9]+).*/\1 \2/' <<< "$summary")
+        if [ -z "$least" ] || [ "$bytes" -lt "$least" ]; then least=$bytes; fi
+    done
+    echo "    $samples samples: peak $((least / 1024)) KiB" >&2
+    echo $((least / 1024))
 }
 failed=0
 # flat NAME SMALL LARGE [PERCENT]

@@ -44,10 +44,20 @@ public protocol AggregateState: Sendable {
     static func appendEmpty(_ count: Int, to states: inout [Self])
     /// Sets groups back to empty.
     static func reset(_ states: UnsafeMutablePointer<Self>, groups: UnsafeBufferPointer<UInt32>)
+    /// `heapBytes` of all of them.
+    static func heapBytes(of states: [Self]) -> Int
 }
 
 extension AggregateState {
+    @inlinable
     public var heapBytes: Int { 0 }
+
+    @inlinable
+    public static func heapBytes(of states: [Self]) -> Int {
+        var bytes = 0
+        for state in states { bytes += state.heapBytes }
+        return bytes
+    }
 
     @inlinable
     public static func update(
@@ -267,7 +277,7 @@ public final class TypedStateColumn<State: AggregateState>: StateColumn {
     }
 
     public var byteCount: Int {
-        states.capacity * MemoryLayout<State>.stride + states.reduce(0) { $0 + $1.heapBytes }
+        states.capacity * MemoryLayout<State>.stride + State.heapBytes(of: states)
     }
 }
 

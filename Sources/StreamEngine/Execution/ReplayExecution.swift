@@ -82,7 +82,10 @@ extension JobExecution {
                 ready, bytes: bytes, goesOn: isOverlapping && !isFirst && pace == nil,
                 beside: isOverlapping ? { try self.show() } : nil)
             tellNotices(log)
-            if isFirst { for entry in ready { entry.task.hibernate() } }
+            if isFirst {
+                for entry in ready { entry.task.hibernate() }
+                ProcessMemory.trim()
+            }
             for source in sources { source.advanceWatermark() }
             try gather()
             if !isOverlapping { try show() }

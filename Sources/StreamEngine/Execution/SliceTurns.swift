@@ -23,7 +23,7 @@ final class SliceTurns: Sendable {
     /// A task waits for the others after so many turns, or once frozen windows of so many bytes wait to be emitted beside the
     /// newest, so that memory stays about what it is without going on.
     private static let turnsMax = 64
-    static let frozenBytesMax = 1 << 20
+    static let frozenBytesMax = 1 << 18
 
     private let state: Monitor<State>
     private let goesOn: Bool

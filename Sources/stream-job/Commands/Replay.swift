@@ -77,7 +77,7 @@ private enum Replay {
             options.sampleTimesMs[source.name] = bounds.sampleTimesMs(source, of: definition)
         }
         let backtesting = try Backtesting(arguments, definition)
-        ProcessMemory.keepFreedPages()
+        ProcessMemory.keepFreedPages(workers: options.workers)
         let stop = StopRequest()
         do {
             try Signals.watch(stop) { console.note($0) }
