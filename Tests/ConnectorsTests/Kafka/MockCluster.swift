@@ -11,6 +11,8 @@ import Testing
 final class MockCluster {
     private let handle: OpaquePointer
     let pointer: OpaquePointer
+    /// Sockets that keep the ports of brokers that are down.
+    private var keptPorts: [Int32] = []
 
     init(brokers: Int32 = 1) throws {
         let conf = rd_kafka_conf_new()
@@ -22,6 +24,7 @@ final class MockCluster {
     }
 
     deinit {
+        for socket in keptPorts { close(socket) }
         rd_kafka_mock_cluster_destroy(pointer)
         rd_kafka_destroy(handle)
     }
@@ -42,12 +45,41 @@ final class MockCluster {
         rd_kafka_mock_topic_set_error(pointer, topic, code)
     }
 
+    /// Stops the brokers, or lets them listen again where they did. Meanwhile their ports are kept: librdkafka ends the process
+    /// where somebody else has taken one.
     func setDown(_ isDown: Bool) {
         if isDown {
             rd_kafka_mock_broker_set_down(pointer, -1)
+            keptPorts += servers.split(separator: ",").compactMap { server in
+                server.split(separator: ":").last.flatMap { UInt16($0) }.flatMap(Self.keep(port:))
+            }
         } else {
+            for socket in keptPorts { close(socket) }
+            keptPorts = []
             rd_kafka_mock_broker_set_up(pointer, -1)
         }
+    }
+
+    /// A socket bound to a port of this host that takes no connections; nil where it cannot be had.
+    private static func keep(port: UInt16) -> Int32? {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        var yes: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        if result != 0 {
+            close(descriptor)
+            return nil
+        }
+        return descriptor
     }
 
     func connection(
