@@ -66,7 +66,9 @@ public final class FilePartitionReader: PartitionReader {
         let start = position
         while true {
             let outcome = try readChunk(maxBytes: maxBytes - Int(position - start), body)
-            guard case .more = outcome, position - start < Int64(maxBytes) else { return outcome }
+            guard case .more = outcome, maxBytes > chunkBytesMax, position - start < Int64(maxBytes) else {
+                return outcome
+            }
         }
     }
 

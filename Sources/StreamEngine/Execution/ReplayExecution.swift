@@ -63,6 +63,9 @@ extension JobExecution {
         var pace = options.speed.map { Pace(speed: $0) }
         // What a slice closed is emitted while the next one is processed. Decisions of a recorded run act between the two.
         let isOverlapping = options.workers > 1 && recordedRun == nil
+        // Rows of one query stand in the order of their windows wherever slices end. How several share an output does depend on
+        // slices, which are the same in every run only if threads do not go on by themselves.
+        let mayGoOn = isOverlapping && pace == nil && hasOneOutput
         while !stop.isRequested {
             repeatDecisions()
             let ready = runnable(&pace)
@@ -79,7 +82,7 @@ extension JobExecution {
             // large one of each would wait in memory for the first file to end.
             let bytes = isFirst ? min(options.sliceBytes, 1024) : options.sliceBytes
             try slice(
-                ready, bytes: bytes, goesOn: isOverlapping && !isFirst && pace == nil,
+                ready, bytes: bytes, goesOn: mayGoOn && !isFirst,
                 beside: isOverlapping ? { try self.show() } : nil)
             tellNotices(log)
             if isFirst {
@@ -105,6 +108,12 @@ extension JobExecution {
         var result = summary()
         result.interrupted = stop.isRequested
         return result
+    }
+
+    /// Whether nothing but the windows of one query is written in the order of emission.
+    private var hasOneOutput: Bool {
+        guard let query = job.definition.queries.first, job.definition.queries.count == 1 else { return false }
+        return query.anomalies.isEmpty && query.impacts.isEmpty
     }
 
     private func commitIfDue() throws {
