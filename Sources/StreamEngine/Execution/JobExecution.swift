@@ -257,8 +257,8 @@ public final class JobExecution {
         guard let sink = outputs.deadLetter else { return }
         source.side += bad.map { record, watermarkMs in
             SideRow(
-                watermarkMs: watermarkMs, partition: task.id, query: -1, sink: sink,
-                document: outputs.encodeDeadLetter(task.id, record))
+                watermarkMs: watermarkMs, partition: task.id, offset: record.offset, line: record.line, query: -1,
+                sink: sink, document: outputs.encodeDeadLetter(task.id, record))
         }
         // A live run's epoch has them even where nothing is emitted any more.
         if isLive { try writeSide(source) }
@@ -289,7 +289,7 @@ public final class JobExecution {
         for source in sources {
             try source.gather()
             takeLate(source)
-            source.hasWholeSide = source.allEnded
+            source.noteSideFrontier()
             // What a checkpoint is to hold stays.
             guard replayCheckpoint == nil else { continue }
             let retired = source.tasks.filter { $0.retireIfDone() }
@@ -339,8 +339,8 @@ public final class JobExecution {
                     // The partition's watermark when it came.
                     let watermarkMs = sample.windowEndMs + entry.emitter.plan.latenessMs + sample.latenessMs
                     return SideRow(
-                        watermarkMs: watermarkMs, partition: task.id, query: entry.index, sink: sink,
-                        document: outputs.encodeLate(query, task.id, sample))
+                        watermarkMs: watermarkMs, partition: task.id, offset: sample.offset, line: sample.line,
+                        query: entry.index, sink: sink, document: outputs.encodeLate(query, task.id, sample))
                 }
             }
         }
@@ -354,10 +354,13 @@ public final class JobExecution {
         if isLive {
             source.side = []
         } else {
-            let isAll = isOver || source.hasWholeSide
-            let watermarkMs = source.watermarkMs ?? .min
-            source.side = isAll ? [] : ready.filter { $0.watermarkMs >= watermarkMs }
-            if !isAll { ready.removeAll { $0.watermarkMs >= watermarkMs } }
+            let waiting = ready.reduce(0) { $0 + $1.document.count }
+            if !isOver, waiting <= SideRow.waitingBytesMax, let frontier = source.sideFrontier {
+                source.side = ready.filter { frontier < $0.position }
+                ready.removeAll { frontier < $0.position }
+            } else {
+                source.side = []
+            }
             ready = SideRow.ordered(ready)
         }
         for run in SideRow.runs(ready) {

@@ -1,23 +1,39 @@
 /// A late sample or a dead letter on its way to its output.
 struct SideRow {
-    /// The partition's watermark when it came, ms.
+    /// The partition's watermark when it came, ms; `Int64.min` before there is one.
     let watermarkMs: Int64
     let partition: PartitionID
+    /// The record's offset, and the place in it.
+    let offset: Int64
+    let line: Int
     /// The query's place in the job; -1 for dead letters.
     let query: Int
     let sink: any Sink
     let document: [UInt8]
 
-    /// By watermark, partition and query; those of one partition and query keep their order, which is that of its records. The
-    /// watermark of a partition never goes back, so what comes later is never smaller.
-    static func ordered(_ rows: [SideRow]) -> [SideRow] {
-        let order = rows.indices.sorted { a, b in
-            let (first, second) = (rows[a], rows[b])
-            if first.watermarkMs != second.watermarkMs { return first.watermarkMs < second.watermarkMs }
-            if first.partition != second.partition { return first.partition < second.partition }
-            return first.query != second.query ? first.query < second.query : a < b
+    /// Rows that wait over all partitions are not more bytes than this.
+    static let waitingBytesMax = 16 << 20
+
+    /// How far a partition is: what it brings later never comes before this.
+    struct Position: Comparable {
+        let watermarkMs: Int64
+        let partition: PartitionID
+
+        static func < (a: Position, b: Position) -> Bool {
+            a.watermarkMs != b.watermarkMs ? a.watermarkMs < b.watermarkMs : a.partition < b.partition
         }
-        return order.map { rows[$0] }
+    }
+
+    var position: Position { Position(watermarkMs: watermarkMs, partition: partition) }
+
+    /// By watermark, partition and place of the record. The watermark of a partition never goes back, and its records come in
+    /// their order, so what comes later is never smaller.
+    static func ordered(_ rows: [SideRow]) -> [SideRow] {
+        rows.sorted { a, b in
+            if a.position != b.position { return a.position < b.position }
+            if a.offset != b.offset { return a.offset < b.offset }
+            return a.line != b.line ? a.line < b.line : a.query < b.query
+        }
     }
 
     /// Neighbours that go to one output.

@@ -19,8 +19,8 @@ final class SourceExecution {
     var restingOffsets: [PartitionID: Int64] = [:]
     /// Late samples and dead letters that were taken from the partitions and not written yet.
     var side: [SideRow] = []
-    /// Whether nothing will join them: all partitions had ended when they were taken.
-    var hasWholeSide = false
+    /// Nothing that joins them stands before this; nil where nothing joins them: all partitions had ended when they were taken.
+    private(set) var sideFrontier: SideRow.Position?
     /// Windows that only the end of input closed.
     var closedByEnd = 0
     /// Tasks of partitions that were given back: they go on where they stopped when the partition comes again, and their
@@ -38,6 +38,12 @@ final class SourceExecution {
     init(definition: SourceDefinition, plans: [(index: Int, plan: QueryPlan)], job: String) {
         self.definition = definition
         emitters = plans.map { ($0.index, QueryEmitter(plan: $0.plan, job: job)) }
+    }
+
+    /// Notes how far the partitions are, all of whose rows so far were taken.
+    func noteSideFrontier() {
+        sideFrontier = tasks.filter { !$0.hasEnded }
+            .map { SideRow.Position(watermarkMs: $0.watermarkMs ?? .min, partition: $0.id) }.min()
     }
 
     /// Adds a task. One that joins a running query joins at the query's watermark of this moment: what it brings below is
