@@ -160,6 +160,9 @@ public final class KafkaProducer {
             try sendLater(
                 handle, topic, message.key.map { UnsafeRawBufferPointer(start: $0, count: message.key_len) },
                 UnsafeRawBufferPointer(start: message.payload, count: message.len), -1, 0, timeoutMs, message.err)
+            guard taken == first else {
+                throw SinkError("topic \(topic): librdkafka took records behind one that it refused")
+            }
             place += first + 1 - count
         }
     }

@@ -61,6 +61,31 @@ import Testing
         }
     }
 
+    // Batches that a queue has room for in part only: nothing is lost, doubled or out of order.
+    @Test func aFullQueueKeepsTheOrder() async throws {
+        try await onThread {
+            let cluster = try MockCluster()
+            cluster.create("out", partitions: 1)
+            let settings = [KafkaConnection.Setting("queue.buffering.max.messages", "50")]
+            let producer = try KafkaProducer(cluster.connection(producerOptions: settings)) { _ in }
+            try producer.open(topic: "out", partitioner: "murmur2", create: nil, timeoutMs: 10_000)
+            let store = KafkaRecordStore()
+            let values = (0..<1000).map { "value \($0)" }
+            for value in values { Self.add(Array(value.utf8), [], to: store) }
+            try producer.send(store, topic: "out")
+            try producer.flush(timeoutMs: 20_000)
+            #expect(producer.delivered == 1000)
+            producer.close()
+            let source = try KafkaTopicReader(
+                cluster.connection(), subscriptions: [KafkaSubscription(source: "s", topics: .topics(["out"]))],
+                end: .present, log: { _ in })
+            defer { source.close() }
+            let driver = Driver(source)
+            try driver.run { $0.total >= 1000 }
+            #expect(driver.values[partition("out", 0)] == values)
+        }
+    }
+
     // Brokers that do not answer: the records stay with the client, which frees them when it ends.
     @Test func whatIsNotDeliveredStaysWithTheClient() async throws {
         try await onThread {
