@@ -56,6 +56,7 @@ public struct VariantPlan: Sendable {
     /// Hears the detectors of variants of one job, which share their sources and write nothing. Queries that differ only in
     /// their detectors run once.
     public init(comparing variants: [JobDefinition]) {
+        // `backtest` has one variant at least, the job as it stands.
         precondition(!variants.isEmpty, "there is something to compare")
         job = variants[0]
         job.queries = []

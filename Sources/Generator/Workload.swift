@@ -47,6 +47,7 @@ public struct Workload: Sendable {
 
     /// A workload at its beginning.
     public init(_ settings: WorkloadSettings) {
+        // `generate` and `demo` take their options in these ranges; a topic has a partition.
         precondition(settings.series > 0 && settings.intervalMs > 0 && settings.partitions > 0, "positive figures")
         self.settings = settings
         let count = (settings.series + GeneratedNode.seriesCount - 1) / GeneratedNode.seriesCount

@@ -211,6 +211,7 @@ public final class WorkerPool: Sendable {
     /// `end` follows, also after a failure.
     public func begin(_ count: Int, _ work: @escaping @Sendable (Int) -> Void) {
         monitor.withLock {
+            // A pool has one user, the coordinator, which calls `begin` and `end` in turn.
             precondition($0.work == nil, "the work before has ended")
             $0.work = work
             $0.next = 0

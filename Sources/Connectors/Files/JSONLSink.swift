@@ -106,6 +106,7 @@ public final class JSONLSink: Sink {
     // MARK: Writing
 
     public func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) {
+        // Made with an encoder wherever rows come (`JobSinks`: `SinkInput.rows`).
         guard let encoder else { preconditionFailure("\(description) was made for documents") }
         encoded.clear()
         encoder.encode(rows, into: &encoded)

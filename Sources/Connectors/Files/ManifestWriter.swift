@@ -241,6 +241,7 @@ extension ManifestDocument {
     /// Puts the merged file where the first of its sources stood.
     fileprivate mutating func apply(_ merge: ManifestMerge) {
         let sources = Set(merge.sources)
+        // `SmallFiles` merges files of the present document only, and a new one is not begun while it merges.
         guard let at = entries.firstIndex(where: { sources.contains($0.path) }) else {
             preconditionFailure("merged files stand in the document of their writer")
         }

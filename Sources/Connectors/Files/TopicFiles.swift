@@ -52,6 +52,7 @@ private final class TopicFileSink: Sink {
     var written: (files: Int, bytes: Int64)? { shared.written }
 
     func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) {
+        // Made with an encoder wherever rows come (`JobSinks`: `SinkInput.rows`).
         guard let encoder else { preconditionFailure("\(description) was made for documents") }
         encoded.clear()
         encoder.encode(rows, into: &encoded)

@@ -80,6 +80,7 @@ public final class KafkaCommitPoint: CommitPoint {
     }
 
     public func commit(_ offsets: [PartitionID: CommittedOffset]) -> CommitOutcome {
+        // `JobExecution.decide` begins right before, and what sinks send in between neither ends the transaction nor spends it.
         guard let transactions = output.transactions, transactions.isOpen else {
             preconditionFailure("commit without begin")
         }

@@ -28,7 +28,7 @@ public final class KafkaConsumer: LiveSource {
     private let owners: KafkaTopicOwners
     private let offsets: KafkaOffsets
     private let events: OpaquePointer
-    private let wakeup = KafkaWakeup()
+    private let wakeup: KafkaWakeup
     private let reachability = KafkaReachability()
     private let waker: KafkaFetchWaker
     private var readers: [PartitionID: KafkaPartitionReader] = [:]
@@ -42,6 +42,7 @@ public final class KafkaConsumer: LiveSource {
         _ connection: KafkaConnection, group: KafkaGroup, subscriptions: [KafkaSubscription],
         excludedTopics: [String] = [], log: @escaping @Sendable (KafkaLogLine) -> Void
     ) throws(SourceError) {
+        wakeup = try KafkaWakeup()
         var configuration = try KafkaConfiguration(.consumer, connection)
         configuration.set("group.id", group.id)
         if let instance = group.instanceID { configuration.set("group.instance.id", instance) }

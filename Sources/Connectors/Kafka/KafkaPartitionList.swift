@@ -1,5 +1,6 @@
 import CRdkafka
 import Glibc
+import Platform
 import StreamEngine
 
 /// Owns an `rd_kafka_topic_partition_list_t`.
@@ -18,7 +19,7 @@ final class KafkaPartitionList {
     /// An empty list with room for `count` entries.
     init(capacity count: Int = 8) {
         guard let pointer = rd_kafka_topic_partition_list_new(Int32(clamping: count)) else {
-            preconditionFailure("librdkafka gives no list: out of memory")
+            OutOfMemory.end("a list of partitions", bytes: count * MemoryLayout<rd_kafka_topic_partition_t>.stride)
         }
         self.pointer = pointer
     }
@@ -38,12 +39,15 @@ final class KafkaPartitionList {
 
     /// Appends a partition.
     func add(_ topic: String, _ partition: Int32, offset: Int64 = KafkaOffset.none, metadata: String = "") {
-        guard let entry = rd_kafka_topic_partition_list_add(pointer, topic, partition) else { return }
+        guard let entry = rd_kafka_topic_partition_list_add(pointer, topic, partition) else {
+            OutOfMemory.end("a list of partitions", bytes: MemoryLayout<rd_kafka_topic_partition_t>.stride)
+        }
         entry.pointee.offset = offset
         guard !metadata.isEmpty else { return }
         // librdkafka frees the metadata with the list.
         let bytes = Array(metadata.utf8)
-        guard let copy = malloc(bytes.count) else { return }
+        // An offset without its token would be no place to go on from.
+        guard let copy = malloc(bytes.count) else { OutOfMemory.end("an offset's token", bytes: bytes.count) }
         copy.copyMemory(from: bytes, byteCount: bytes.count)
         entry.pointee.metadata = copy
         entry.pointee.metadata_size = bytes.count

@@ -22,7 +22,7 @@ public final class KafkaTopicReader: LiveSource {
     private let end: KafkaReadingEnd
     private let offsets: KafkaOffsets
     private let events: OpaquePointer
-    private let wakeup = KafkaWakeup()
+    private let wakeup: KafkaWakeup
     private let reachability = KafkaReachability()
     private let waker: KafkaFetchWaker
     private let clock: any Clock
@@ -45,6 +45,7 @@ public final class KafkaTopicReader: LiveSource {
         excludedTopics: [String] = [], clock: any Clock = SystemClock(),
         log: @escaping @Sendable (KafkaLogLine) -> Void
     ) throws(SourceError) {
+        wakeup = try KafkaWakeup()
         owners = try KafkaTopicOwners(subscriptions, excluding: Set(excludedTopics))
         client = try KafkaClient(try KafkaConfiguration(.consumer, connection), log: log)
         self.subscriptions = subscriptions

@@ -1,15 +1,20 @@
 import CRdkafka
 import Glibc
+import StreamEngine
 
 /// Lets one thread sleep until any of several librdkafka queues has something: librdkafka writes to an eventfd when a
 /// queue that was served last finds new work.
 final class KafkaWakeup {
     private let descriptor: Int32
 
-    init() {
+    init() throws(SourceError) {
         // EFD_CLOEXEC and EFD_NONBLOCK have these values (eventfd(2)).
         descriptor = eventfd(0, Int32(O_CLOEXEC) | Int32(O_NONBLOCK))
-        precondition(descriptor >= 0, "eventfd failed: errno \(errno)")
+        guard descriptor >= 0 else {
+            let reason = String(cString: strerror(errno))
+            throw SourceError(
+                .fatal, "the system refused a file descriptor: \(reason); raise the limit on them (`ulimit -n`)")
+        }
     }
 
     deinit { Glibc.close(descriptor) }

@@ -68,6 +68,7 @@ private struct FindingColumns {
     init(_ schema: RowSchema) { self.schema = schema }
 
     func batch(_ rowCount: Int) -> RowBatch {
+        // Both tables' columns are listed in this file.
         precondition(columns.count == schema.columns.count, "every column has its cells")
         return RowBatch(schema: schema, rowCount: rowCount, columns: columns)
     }

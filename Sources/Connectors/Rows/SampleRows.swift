@@ -48,6 +48,7 @@ struct SampleColumns {
 
     /// The time of a row's samples, ms.
     func timestampMs(_ cursors: [RowCursor], _ row: Int) -> Int64 {
+        // A format is given rows of queries only, and every query's schema has the column.
         guard let windowEnd, case .timestamps(let values) = cursors[windowEnd].cells else {
             preconditionFailure("rows without window_end")
         }

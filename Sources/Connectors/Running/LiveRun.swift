@@ -21,7 +21,7 @@ public struct LiveRun {
     public var onSlot: ((String) -> Void)?
     public var makeOperator: (QueryPlan, PartitionID, SeriesDictionary) -> any WindowOperator
 
-    /// A run of a job; `makeOperator` is `PaneWindows.init`.
+    /// A run of a job; `makeOperator` is `PaneWindows.init`. Options without an incarnation are given one.
     public init(
         _ definition: JobDefinition, registries: Registries, options: ExecutionOptions,
         log: @escaping (String) -> Void, kafkaLog: @escaping @Sendable (KafkaLogLine) -> Void,
@@ -31,6 +31,7 @@ public struct LiveRun {
         self.definition = definition
         self.registries = registries
         self.options = options
+        if options.incarnation.isEmpty { self.options.incarnation = EpochToken.randomIncarnation() }
         self.log = log
         self.kafkaLog = kafkaLog
         self.notice = notice

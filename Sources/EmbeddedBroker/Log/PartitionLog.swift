@@ -234,6 +234,7 @@ final class PartitionLog {
 extension [UInt8] {
     /// Sets an integer, big-endian; the bytes must be there.
     fileprivate mutating func set<T: FixedWidthInteger>(bigEndian value: T, at position: Int) {
+        // Places in a header, of bytes that `RecordBatchHeader` has read as one.
         precondition(position + MemoryLayout<T>.size <= count)
         for index in 0..<MemoryLayout<T>.size {
             self[position + index] = UInt8(

@@ -16,6 +16,7 @@ enum StoredStruct {
         do {
             try value.code(&c)
         } catch {
+            // `WireCodec` throws for bytes it reads only; an entry of the journal is made with one of its kinds.
             preconditionFailure("writing a structure cannot fail: \(error)")
         }
         var body: [UInt8] = []

@@ -80,6 +80,7 @@ final class Exchange {
             try response.code(&c)
             try c.tags()
         } catch {
+            // `WireCodec` throws for bytes it reads only.
             preconditionFailure("writing a response cannot fail: \(error)")
         }
         end(.respond(c.output))

@@ -1,4 +1,5 @@
 import CYaml
+import Platform
 import StreamEngine
 
 /// A place in YAML text: 0-based, in Unicode scalars.
@@ -35,8 +36,10 @@ final class YamlEvents {
         parser = .allocate(capacity: 1)
         input = .allocate(capacity: max(bytes.count, 1))
         _ = input.initialize(from: bytes)
-        let initialised = yaml_parser_initialize(parser)
-        precondition(initialised == 1, "no memory for a YAML parser")
+        guard yaml_parser_initialize(parser) == 1 else {
+            // Its only failure.
+            OutOfMemory.end("a YAML parser", bytes: MemoryLayout<yaml_parser_t>.size)
+        }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
         yaml_parser_set_input_string(parser, input.baseAddress, bytes.count)
     }

@@ -89,6 +89,7 @@ struct YamlLoader {
                 try loader.list(start, depth: depth)
             }
         case .documentStart, .documentEnd, .streamEnd, .mapEnd, .listEnd:
+            // Where its grammar asks for a node libyaml gives one, an empty scalar where the text has none, or an error: `next` throws.
             preconditionFailure("libyaml gave an end where a node begins")
         }
     }

@@ -4,6 +4,7 @@ import StreamEngine
 enum Cells {
     /// The states behind a column. The engine hands an aggregate columns made by its own `states`, in that order.
     static func states<State: AggregateState>(_ column: any StateColumn, of type: State.Type) -> [State] {
+        // `OutputAggregate` hands over the columns of its own states, by their place in the plan; also below.
         guard let column = column as? TypedStateColumn<State> else {
             preconditionFailure("an aggregate reads the columns its own `states` made")
         }

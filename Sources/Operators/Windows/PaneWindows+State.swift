@@ -22,6 +22,7 @@ extension PaneWindows {
     public var stateRows: Int { panes.values.reduce(0) { $0 + $1.groups.count } }
 
     public func encodeState(whole: Bool, to writer: inout ByteWriter) -> Int {
+        // `SourceExecution.gather` has: at a barrier it comes before the epoch.
         precondition(frozenIsTaken, "what is frozen is taken at the barrier, before the epoch is written")
         writer.writeOptional(frozenThrough)
         writer.writeOptional(ownFrozenThrough)

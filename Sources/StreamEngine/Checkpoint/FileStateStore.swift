@@ -52,6 +52,7 @@ public final class FileStateStore: StateStore, Sendable {
         files: any FileSystem = PosixFileSystem(), clock: any Clock = SystemClock(),
         report: @escaping @Sendable (CheckpointNotice) -> Void
     ) {
+        // Made by `EpochToken.randomIncarnation`, or a word of the code; names found on the disk are checked where they are read.
         precondition(CheckpointLayout.isIncarnation(incarnation), "`\(incarnation)` is no incarnation")
         layout = CheckpointLayout(root: directory)
         self.incarnation = incarnation

@@ -142,6 +142,7 @@ struct HeaderEncoder {
     }
 
     private mutating func write(_ id: StateID, in partition: PartitionID?) {
+        // Of state being written, whose sections are made partition by partition; what is read is checked by `stateID`.
         precondition(id.partition == partition, "\(id) stands in the section of another partition")
         switch id {
         case .task: body.write(0 as UInt8)

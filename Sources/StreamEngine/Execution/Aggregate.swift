@@ -247,6 +247,7 @@ public final class TypedStateColumn<State: AggregateState>: StateColumn {
     /// A column of this one's type, as what it is. A cast would look the type up each time.
     @inline(__always)
     private func same(_ other: any StateColumn) -> TypedStateColumn<State> {
+        // One state of a plan makes all of its columns, those read from a checkpoint too.
         precondition(type(of: other) == type(of: self), "columns of different aggregates are never merged")
         return unsafeDowncast(other, to: TypedStateColumn<State>.self)
     }
@@ -305,6 +306,7 @@ public final class TextStateColumn<State: TextAggregateState>: StateColumn {
     public func merge(
         _ later: any StateColumn, sources: UnsafeBufferPointer<UInt32>, targets: UnsafeBufferPointer<UInt32>
     ) {
+        // As `TypedStateColumn.same`; also below.
         guard let later = later as? TextStateColumn<State> else {
             preconditionFailure("columns of different aggregates are never merged")
         }

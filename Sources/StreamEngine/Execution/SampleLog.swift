@@ -54,6 +54,7 @@ public final class SampleLog {
     public func sortedPrefix(_ count: Int) -> SortedSamples {
         let known = base?.prefix ?? 0
         if let base, known == count { return base }
+        // A count is noted when its window freezes, which windows do in order; the log and the counts are saved together.
         precondition(
             count >= known && count <= self.count, "windows are evaluated in the order in which they were frozen")
         let added = count - known

@@ -114,6 +114,7 @@ public final class VectorProgram: Sendable {
         tables: UnsafeBufferPointer<UnsafePointer<Double>>, scratch: VectorScratch,
         into out: UnsafeMutablePointer<Double>
     ) {
+        // The one caller (`RowEvaluator`) makes columns and tables from this program's own lists; also below.
         precondition(columns.count == inputSlots.count, "as many columns as inputSlots")
         precondition(hoisted.isEmpty || series != nil && tables.count == hoisted.count, "a table for each hoisted part")
         scratch.reserve(registers: registerCount)

@@ -1,3 +1,5 @@
+import Platform
+
 /// The keys of one partition's groups, interned to dense indices.
 ///
 /// Where the key's columns are labels, a group's key is told by one of its series: it takes no bytes of its own as long as
@@ -121,7 +123,14 @@ public struct GroupKeys: ~Copyable {
 
     private mutating func keep(_ packed: [UInt8]) -> UInt32 {
         let place = packed.withUnsafeBufferPointer { own.add($0) }
-        precondition(place < GroupKeys.ownBit - 1, "keys of 8 GiB")
+        guard place < GroupKeys.ownBit - 1 else {
+            OutOfMemory.end(
+                """
+                the keys of one partition's groups take 8 GiB, as much as can be told apart; group by fewer or shorter \
+                labels, let keys be forgotten sooner (limits.keyTTL), or spread the input over more partitions; \
+                limits.maxStateBytes stops a job before it comes to this
+                """)
+        }
         return place | GroupKeys.ownBit
     }
 

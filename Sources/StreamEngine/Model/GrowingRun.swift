@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// Plain values one behind the other in memory that grows little at a time, so that what it takes follows what it holds.
 ///
@@ -72,7 +73,7 @@ public struct GrowingRun<Element: BitwiseCopyable>: ~Copyable {
         Element
     > {
         guard let moved = realloc(base, capacity * stride) else {
-            preconditionFailure("no memory for \(capacity * stride) bytes")
+            OutOfMemory.end("series, groups and their keys", bytes: capacity * stride)
         }
         return moved.bindMemory(to: Element.self, capacity: capacity)
     }

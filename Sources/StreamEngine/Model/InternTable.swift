@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// Finds dense indices by the hash of what they stand for: 8 bytes a slot, at most seven eighths of them taken.
 ///
@@ -126,7 +127,7 @@ public struct InternTable: ~Copyable {
     private static func slotCount(_ places: UInt64) -> Int { Int(places + min(places, 256)) + 1 }
 
     private static func freeSlots(_ count: Int) -> UnsafeMutablePointer<UInt64> {
-        guard let slots = calloc(count, 8) else { preconditionFailure("no memory for a table of \(count) slots") }
+        guard let slots = calloc(count, 8) else { OutOfMemory.end("a table of series or groups", bytes: count * 8) }
         return slots.bindMemory(to: UInt64.self, capacity: count)
     }
 }

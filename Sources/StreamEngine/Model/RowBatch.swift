@@ -86,6 +86,7 @@ extension RowBatch {
 
     /// Appends rows of the same schema.
     public mutating func append(_ more: RowBatch) {
+        // Batches are joined within one query or one table of findings, whose rows have one schema.
         precondition(schema == more.schema, "rows of one table have one schema")
         for index in columns.indices {
             let mine = columns[index]

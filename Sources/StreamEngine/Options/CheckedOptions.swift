@@ -152,6 +152,7 @@ extension CheckedOptions {
     public func requiredBytes(_ key: String) -> Int64 { must(bytes(key), key) }
 
     private func must<T>(_ value: T?, _ key: String) -> T {
+        // Required keys are there where `isComplete`, and no other options come this far: a job with errors is not compiled.
         guard let value else { preconditionFailure("\(schemaName) gives \(key) neither a value nor a default") }
         return value
     }

@@ -139,8 +139,3 @@ struct PlainFormat: Format {
         ) {}
     }
 }
-
-extension SeededRandom {
-    /// 0..<bound
-    mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
-}

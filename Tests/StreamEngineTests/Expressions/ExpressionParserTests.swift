@@ -80,7 +80,7 @@ import Testing
 
     @Test func `random trees survive printing and parsing`() throws {
         for seed in 0..<2000 {
-            var random = ExpressionRandom(seed: UInt64(seed))
+            var random = SeededRandom(seed: UInt64(seed))
             let tree = Self.tree(depth: Int.random(in: 0...5, using: &random), &random)
             let text = tree.description
             let parsed = try ExpressionParser.parse(text)
@@ -98,7 +98,7 @@ import Testing
             "\0", "quantile(0.9,", "null", "=~", "(.*", "labels.`x`",
         ]
         for seed in 0..<4000 {
-            var random = ExpressionRandom(seed: UInt64(seed))
+            var random = SeededRandom(seed: UInt64(seed))
             let count = Int.random(in: 0...25, using: &random)
             let text =
                 seed.isMultiple(of: 4)
@@ -124,7 +124,7 @@ import Testing
 
     // MARK: Random trees
 
-    static func tree(depth: Int, _ random: inout ExpressionRandom) -> Expression {
+    static func tree(depth: Int, _ random: inout SeededRandom) -> Expression {
         let nowhere = SourceRange(offset: 0, length: 0)
         guard depth > 0 else {
             let kind: Expression.Kind =
@@ -137,7 +137,7 @@ import Testing
                 }
             return Expression(kind, at: nowhere)
         }
-        func child(_ random: inout ExpressionRandom) -> Expression {
+        func child(_ random: inout SeededRandom) -> Expression {
             tree(depth: Int.random(in: 0..<depth, using: &random), &random)
         }
         let kind: Expression.Kind
@@ -158,7 +158,7 @@ import Testing
         return Expression(kind, at: nowhere)
     }
 
-    static func literal(_ random: inout ExpressionRandom, isSigned: Bool) -> ExpressionLiteral {
+    static func literal(_ random: inout SeededRandom, isSigned: Bool) -> ExpressionLiteral {
         switch Int.random(in: 0...4, using: &random) {
         case 0: return .null
         case 1: return .boolean(Bool.random(using: &random))
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    static func name(_ random: inout ExpressionRandom) -> ByteString {
+    static func name(_ random: inout SeededRandom) -> ByteString {
         let pieces = [
             "a", "b.c", "in", "or", "labels.", "é", "`", "\"", "\\", "\n", " ", "1", "_x", ".", "\t", "\u{7f}", "🚀",
         ]

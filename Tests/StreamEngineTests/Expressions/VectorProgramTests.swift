@@ -11,7 +11,7 @@ import Testing
         let timestamps: [Int64]
         let offsets: [Int64]
 
-        init(rows: Int, _ random: inout ExpressionRandom) {
+        init(rows: Int, _ random: inout SeededRandom) {
             allSeries = (0..<7).map { index in
                 SeriesLabels(
                     name: index.isMultiple(of: 2) ? "up" : "down",
@@ -134,32 +134,32 @@ import Testing
     ])
     func `programs and rows agree`(text: String) throws {
         for rows in [0, 1, 1023, 1024, 1025, 3000] {
-            var random = ExpressionRandom(seed: UInt64(rows))
+            var random = SeededRandom(seed: UInt64(rows))
             #expect(try Self.check(text, Data(rows: rows, &random)))
         }
     }
 
     @Test func `random programs and rows agree`() throws {
-        var random = ExpressionRandom(seed: 99)
+        var random = SeededRandom(seed: 99)
         let data = Data(rows: 300, &random)
         var ran = 0
         for seed in 0..<1500 {
-            var random = ExpressionRandom(seed: UInt64(seed))
+            var random = SeededRandom(seed: UInt64(seed))
             let text = Self.number(depth: Int.random(in: 1...5, using: &random), &random)
             if try Self.check(text, data) { ran += 1 }
         }
         #expect(ran > 500)
     }
 
-    static func number(depth: Int, _ random: inout ExpressionRandom) -> String {
+    static func number(depth: Int, _ random: inout SeededRandom) -> String {
         guard depth > 0 else {
             return ["value", "value", "timestamp", "offset", "1", "0", "2.5", "number(cores)", "null", "partition"]
                 .randomElement(using: &random) ?? "1"
         }
-        func n(_ random: inout ExpressionRandom) -> String {
+        func n(_ random: inout SeededRandom) -> String {
             number(depth: Int.random(in: 0..<depth, using: &random), &random)
         }
-        func c(_ random: inout ExpressionRandom) -> String {
+        func c(_ random: inout SeededRandom) -> String {
             condition(depth: Int.random(in: 0..<depth, using: &random), &random)
         }
         return switch Int.random(in: 0...6, using: &random) {
@@ -173,15 +173,15 @@ import Testing
         }
     }
 
-    static func condition(depth: Int, _ random: inout ExpressionRandom) -> String {
+    static func condition(depth: Int, _ random: inout SeededRandom) -> String {
         guard depth > 0 else {
             return ["mode == 'idle'", "value > 1", "true", "null", "name =~ 'u.'"].randomElement(using: &random)
                 ?? "true"
         }
-        func n(_ random: inout ExpressionRandom) -> String {
+        func n(_ random: inout SeededRandom) -> String {
             number(depth: Int.random(in: 0..<depth, using: &random), &random)
         }
-        func c(_ random: inout ExpressionRandom) -> String {
+        func c(_ random: inout SeededRandom) -> String {
             condition(depth: Int.random(in: 0..<depth, using: &random), &random)
         }
         return switch Int.random(in: 0...5, using: &random) {

@@ -4,29 +4,16 @@ import Testing
 
 /// What directories are made of, against the plain way to do the same.
 @Suite struct InterningTests {
-    /// SplitMix64.
-    private struct Random {
-        var state: UInt64
-
-        mutating func next(_ bound: UInt64) -> Int {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return Int((z ^ (z >> 31)) % bound)
-        }
-    }
-
     /// Texts with the bytes that packing escapes, and with each other's beginnings.
-    private static func text(_ random: inout Random) -> ByteString {
+    private static func text(_ random: inout SeededRandom) -> ByteString {
         let alphabet: [UInt8] = [0, 1, 2, 0x61, 0x62, 0xFE, 0xFF]
-        return ByteString(bytes: (0..<random.next(5)).map { _ in alphabet[random.next(7)] })
+        return ByteString(bytes: (0..<random.below(5)).map { _ in alphabet[random.below(7)] })
     }
 
-    private static func cell(_ random: inout Random) -> KeyCell {
-        switch random.next(4) {
+    private static func cell(_ random: inout SeededRandom) -> KeyCell {
+        switch random.below(4) {
         case 0: .missing
-        case 1: .number([-1.5, 0, 2, .infinity, -.infinity, .nan, 1e-300][random.next(7)])
+        case 1: .number([-1.5, 0, 2, .infinity, -.infinity, .nan, 1e-300][random.below(7)])
         default: .text(text(&random))
         }
     }
@@ -61,20 +48,20 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func keysOrderAsTheirCells(seed: UInt64) {
-        var random = Random(state: seed)
+        var random = SeededRandom(seed: seed)
         Self.check((0..<150).map { _ in (0..<2).map { _ in Self.cell(&random) } }, seed: seed)
         let labels = (0..<150).map { _ in
-            (0..<random.next(3)).map { _ in KeyCell.label(Label(Self.text(&random), Self.text(&random))) }
+            (0..<random.below(3)).map { _ in KeyCell.label(Label(Self.text(&random), Self.text(&random))) }
         }
         Self.check(labels, seed: seed)
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func manyKeysAreSortedAsByComparing(seed: UInt64) {
-        var random = Random(state: seed)
+        var random = SeededRandom(seed: seed)
         var keys: Set<GroupKey> = []
         for _ in 0..<3000 {
-            let metric = ByteString("metric_\(random.next(7))")
-            keys.insert(GroupKey([.text(metric), .text(ByteString("node-\(random.next(400)):9100"))]))
+            let metric = ByteString("metric_\(random.below(7))")
+            keys.insert(GroupKey([.text(metric), .text(ByteString("node-\(random.below(400)):9100"))]))
             keys.insert(GroupKey([Self.cell(&random), .text(Self.text(&random))]))
         }
         let list = Array(keys)
@@ -84,17 +71,17 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func theTableFindsWhatIsIn(seed: UInt64) {
-        var random = Random(state: seed)
+        var random = SeededRandom(seed: seed)
         var table = InternTable()
         var known: [UInt64: UInt32] = [:]
         var keys: [UInt64] = []
         for _ in 0..<5000 {
             // Few values in the half that places them, so that runs are long; some at the end of the table.
-            let key = UInt64(random.next(600))
+            let key = UInt64(random.below(600))
             let hash = (key % 2 == 0 ? key % 40 : 0xFFFF_FFFF - key % 20) << 32 | key
             let found = table.find(hash) { keys[Int($0)] == key }
             #expect(found == known[key], "seed \(seed)")
-            if let found, random.next(2) == 0 {
+            if let found, random.below(2) == 0 {
                 table.remove(hash, found)
                 known[key] = nil
             } else if found == nil {
@@ -107,16 +94,16 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func plainLabelsAreTheSameSeries(seed: UInt64) {
-        var random = Random(state: seed)
+        var random = SeededRandom(seed: seed)
         var plain = PlainLabels()
         var taken = 0
         for _ in 0..<3000 {
             let names = ["a", "ab", "b", "job", "__name__", ""].map { ByteString($0) }
-            let name = ByteString(["up", "", "x\u{1}"][random.next(3)])
-            let labels = (0..<random.next(4)).map { _ in
+            let name = ByteString(["up", "", "x\u{1}"][random.below(3)])
+            let labels = (0..<random.below(4)).map { _ in
                 Label(
-                    names[random.next(6)],
-                    random.next(3) > 0 ? ByteString("v\(random.next(3))") : Self.text(&random))
+                    names[random.below(6)],
+                    random.below(3) > 0 ? ByteString("v\(random.below(3))") : Self.text(&random))
             }
             plain.begin()
             func labelled(_ rest: ArraySlice<Label>) -> SeriesLabels? {
@@ -143,13 +130,13 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func aKeyOfLabelsIsThatOfTheirCells(seed: UInt64) {
-        var random = Random(state: seed)
+        var random = SeededRandom(seed: seed)
         let names: [ByteString] = ["a", "b", "c\u{1}"]
         for _ in 0..<500 {
-            let labels = names.filter { _ in random.next(2) == 0 }.map { Label($0, Self.text(&random)) }
+            let labels = names.filter { _ in random.below(2) == 0 }.map { Label($0, Self.text(&random)) }
             let series = SeriesLabels(name: Self.text(&random), labels: labels)
-            let columns: [ByteString?] = (0..<random.next(4)).map { _ in
-                random.next(3) == 0 ? nil : names[random.next(3)]
+            let columns: [ByteString?] = (0..<random.below(4)).map { _ in
+                random.below(3) == 0 ? nil : names[random.below(3)]
             }
             let cells = columns.map { column -> KeyCell in
                 let text = column.map { series.value(of: $0) ?? .empty } ?? series.name

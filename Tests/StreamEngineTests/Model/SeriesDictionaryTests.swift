@@ -5,19 +5,6 @@ import Testing
 
 /// The dictionary of series and the keys of groups told by them, against plain Swift dictionaries.
 @Suite struct SeriesDictionaryTests {
-    /// SplitMix64.
-    private struct Random {
-        var state: UInt64
-
-        mutating func next(_ bound: UInt64) -> Int {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return Int((z ^ (z >> 31)) % bound)
-        }
-    }
-
     /// A series and one way to spell it.
     private struct Spelled {
         let labels: SeriesLabels
@@ -28,20 +15,20 @@ import Testing
 
     /// Series out of few, so that they meet again: in any order of labels, with bytes that packing escapes, with texts that
     /// do not stand in their spelling, longer than one byte of a place can tell, with none at all.
-    private static func spelled(_ random: inout Random) -> Spelled {
-        let name = ByteString(["up", "up_total", "", "u", "x\u{1}y"][random.next(5)])
+    private static func spelled(_ random: inout SeededRandom) -> Spelled {
+        let name = ByteString(["up", "up_total", "", "u", "x\u{1}y"][random.below(5)])
         var labels: [Label] = []
-        for key in ["a", "ab", "instance", "z"] where random.next(2) == 0 {
-            let long = random.next(40) == 0 ? String(repeating: "long", count: 20 + random.next(90)) : ""
-            labels.append(Label(ByteString(key), ByteString("\(long)v\(random.next(6))")))
+        for key in ["a", "ab", "instance", "z"] where random.below(2) == 0 {
+            let long = random.below(40) == 0 ? String(repeating: "long", count: 20 + random.below(90)) : ""
+            labels.append(Label(ByteString(key), ByteString("\(long)v\(random.below(6))")))
         }
-        if random.next(12) == 0 { labels.append(Label("odd", ByteString(bytes: [0, 1, 2, 0xFF]))) }
-        if random.next(60) == 0 {
-            for place in 0..<(60 + random.next(80)) { labels.append(Label(ByteString("many\(place)"), "of them")) }
+        if random.below(12) == 0 { labels.append(Label("odd", ByteString(bytes: [0, 1, 2, 0xFF]))) }
+        if random.below(60) == 0 {
+            for place in 0..<(60 + random.below(80)) { labels.append(Label(ByteString("many\(place)"), "of them")) }
         }
-        for place in labels.indices.dropFirst() { labels.swapAt(place, random.next(UInt64(place + 1))) }
+        for place in labels.indices.dropFirst() { labels.swapAt(place, random.below(place + 1)) }
         var bytes = name.bytes
-        let isHidden = random.next(9) == 0
+        let isHidden = random.below(9) == 0
         bytes.append(0x7B)
         for label in labels {
             bytes += label.name.bytes + Array("=\"".utf8)
@@ -50,7 +37,7 @@ import Testing
         }
         bytes.append(isHidden ? 0x7C : 0x7D)
         return Spelled(
-            labels: SeriesLabels(name: name, labels: labels), bytes: bytes, pairs: random.next(2) == 0 ? labels : nil)
+            labels: SeriesLabels(name: name, labels: labels), bytes: bytes, pairs: random.below(2) == 0 ? labels : nil)
     }
 
     private static func insert(_ spelled: Spelled, _ dictionary: SeriesDictionary) -> UInt32 {
@@ -101,7 +88,7 @@ import Testing
     /// Series come, are met again, go and come back; groups by two columns go along; from time to time all goes through a
     /// checkpoint. Whatever is asked has the answer of a `Dictionary`.
     @Test(arguments: 1...4 as ClosedRange<UInt64>) func answersAsADictionaryDoes(seed: UInt64) throws {
-        var random = Random(state: seed)
+        var random = SeededRandom(seed: seed)
         let columns: [ByteString?] = [nil, "instance"]
         var dictionary = SeriesDictionary(maxSeries: 400)
         var keys = GroupKeys(series: dictionary, columns: columns)
@@ -160,9 +147,9 @@ import Testing
                 #expect(dictionary.labels(of: id) == labels, "seed \(seed), step \(step)")
             }
             most = (max(most.series, index.count), max(most.groups, group.count))
-            switch random.next(400) {
+            switch random.below(400) {
             case 0:
-                let horizon = Int64(step - 300 - random.next(1200))
+                let horizon = Int64(step - 300 - random.below(1200))
                 let gone = dictionary.indices(lastSeenBefore: horizon)
                 #expect(Set(gone) == Set(seenMs.filter { $0.value < horizon }.compactMap { index[$0.key] }))
                 for id in gone { if let group = groupOf.removeValue(forKey: id) { keys.leave(id, from: group) } }
@@ -174,7 +161,7 @@ import Testing
                 spellings = spellings.filter { index[$0.value] != nil }
                 // Some groups without a series go, others are held on to by a window.
                 let live = Set(groupOf.values)
-                for (key, id) in group where !live.contains(id) && random.next(3) > 0 {
+                for (key, id) in group where !live.contains(id) && random.below(3) > 0 {
                     keys.remove(id)
                     group[key] = nil
                     free.append(id)
@@ -194,7 +181,7 @@ import Testing
                     #expect(whole.index(of: labels) == id, "seed \(seed), step \(step)")
                 }
                 #expect(whole.seriesCount == index.count && Set(whole.takeNewIndices()) == Set(index.values))
-                guard random.next(2) == 0 else { continue }
+                guard random.below(2) == 0 else { continue }
                 // A restart: spellings are forgotten, keys have bytes of their own until a series tells them.
                 var restored = GroupKeys(series: whole, columns: columns)
                 restored.lengthen(to: keys.bound)
@@ -202,7 +189,7 @@ import Testing
                 dictionary = whole
                 keys = restored
                 spellings = [:]
-                for (labels, id) in index where random.next(4) > 0 { enter(labels, id) }
+                for (labels, id) in index where random.below(4) > 0 { enter(labels, id) }
             default: continue
             }
             for (key, id) in group {

@@ -175,6 +175,7 @@ final class AnomalyRunner {
                 keys.see(key, endMs: endMs)
                 next += 1
             }
+            // `judge` has just let in what was not known, and keeps a waiting window's keys right where others are forgotten.
             precondition(next == window.keys.count, "rows stand in key order and every key of them is known")
         }
         let ticks = DetectorTicks(

@@ -131,6 +131,7 @@ final class QueryAnomalies {
         case .doubles(let values): return (values, present)
         case .integers(let values), .timestamps(let values): return (values.map { Double($0) }, present)
         case .booleans(let values): return (values.map { $0 ? 1 : 0 }, present)
+        // `AnomalyCompiler.isNumeric`.
         case .texts: preconditionFailure("the plan gives detectors columns of numbers only")
         }
     }

@@ -14,6 +14,7 @@ struct ThriftWriter {
     }
 
     private mutating func head(_ id: Int16, _ type: ThriftType) {
+        // Ids stand in the code, none comes from data.
         precondition(id > last, "fields are written in order")
         let delta = id - last
         if delta <= 15 {

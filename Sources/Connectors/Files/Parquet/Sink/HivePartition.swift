@@ -40,6 +40,7 @@ struct HivePartition {
     }
 
     private func code(_ column: ColumnData, _ row: Int) -> Int32 {
+        // `ParquetSink.partitionColumns` takes columns of text only.
         guard case .texts(let texts) = column.values else { preconditionFailure("partition columns hold text") }
         return max(texts.codes[row], TextColumn.null)
     }

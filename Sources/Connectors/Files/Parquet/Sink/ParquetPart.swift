@@ -164,6 +164,7 @@ final class ParquetPart {
         keyValues: [ParquetFileMetaData.KeyValue], _ makeFile: () throws(IOFailure) -> PartFile
     ) throws(IOFailure) -> PartFile {
         try writeAll(makeFile)
+        // A part is made for rows that come, and let go by who discards them where none are left.
         guard let file else { preconditionFailure("a file without rows is not begun") }
         try file.append([encoder.end(keyValues: keyValues)], rows: 0)
         try file.putAside()

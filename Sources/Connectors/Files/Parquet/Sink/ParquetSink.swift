@@ -145,6 +145,7 @@ public final class ParquetSink: Sink {
     }
 
     public func write(_ documents: DocumentBatch, _ info: EmissionInfo) throws(SinkError) {
+        // `takesDocuments` is false: the job's check refuses it for late rows and dead letters, and findings come as rows.
         preconditionFailure("\(description) takes rows only")
     }
 

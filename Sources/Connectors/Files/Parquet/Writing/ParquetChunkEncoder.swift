@@ -29,6 +29,7 @@ struct ParquetChunkEncoder {
     func encode(
         _ column: ParquetColumnBuffer, name: String, isOptional: Bool
     ) throws(CompressionFailure) -> EncodedChunk {
+        // Window bounds alone are required (`ParquetSchema`), and every row has them.
         precondition(isOptional || column.nullCount == 0, "column \(name) has nulls and may not")
         let values = try EncodingChoice(settings: settings, compressor: compressor).values(column)
         var chunk = EncodedChunk(metaData: ParquetColumnMetaData(type: column.type.parquetType))

@@ -82,6 +82,7 @@ struct ParquetColumnBuffer {
     }
 
     private static func append<T>(_ values: [T], _ valid: [Bool]?, _ count: Int, to storage: inout [T]) {
+        // A `RowBatch` of the engine's own making: as many cells in each column as it has rows.
         precondition(values.count >= count, "a column is shorter than its batch")
         if let valid {
             for row in 0..<count where valid[row] { storage.append(values[row]) }
@@ -137,6 +138,7 @@ struct ParquetColumnBuffer {
 
     /// Appends the cells of another buffer of the same type.
     mutating func append(_ other: ParquetColumnBuffer) {
+        // Both are of one sink's schema.
         precondition(type == other.type, "columns of one table hold one kind of cell")
         if let theirs = other.valid { noteRows(other.rowCount) { !theirs[$0] } } else { noteRows(other.rowCount) }
         integers += other.integers
