@@ -15,7 +15,7 @@ public final class FileLock: Sendable {
     }
 
     public var path: String { file.path }
-    private let file: FileDescriptor
+    let file: FileDescriptor
 
     private init(_ file: FileDescriptor) { self.file = file }
 
@@ -64,7 +64,10 @@ public final class FileLock: Sendable {
 
     /// Lets go. A second call does nothing.
     public func release() {
-        // Closing lets go of it; the descriptor was never handed out.
+        let descriptor = file.raw
+        guard descriptor >= 0 else { return }
+        // Closing alone lets go when the last copy is closed, and a child between fork and exec has one.
+        _ = flock(descriptor, LOCK_UN)
         do throws(IOFailure) { try file.close() } catch { return }
     }
 }

@@ -1,6 +1,7 @@
 import Glibc
-import Platform
 import Testing
+
+@testable import Platform
 
 @Suite struct FileLockTests {
     @Test func oneExclusiveHolderOrManySharedOnes() throws {
@@ -23,6 +24,18 @@ import Testing
         do { _ = try FileLock.take(path, .exclusive) }
         let last = try FileLock.take(path, .exclusive)
         #expect(last?.path == path)
+    }
+
+    /// A child between fork and exec has its parent's descriptors: who releases does not wait for it.
+    @Test func aCopyOfTheDescriptorHoldsNothing() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("a.lock")
+        let lock = try #require(try FileLock.take(path, .exclusive))
+        let copy = dup(lock.file.raw)
+        defer { close(copy) }
+        #expect(try FileLock.take(path, .shared) == nil)
+        lock.release()
+        #expect(try FileLock.take(path, .exclusive) != nil)
     }
 
     @Test func aPathThatCannotBeOpenedIsAFailure() throws {

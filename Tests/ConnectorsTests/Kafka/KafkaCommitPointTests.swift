@@ -142,6 +142,7 @@ import Testing
             try broker.faults.add(.crash, api: api)
             let restarter = try Thread(name: "restart") {
                 _ = broker.waitUntilEnded()
+                // Down for longer than one question may take (`timeoutMs`), so that questions end without an answer too.
                 SystemClock().sleep(ms: 1500)
                 do { try broker.start() } catch { Issue.record("\(error)") }
             }

@@ -206,13 +206,17 @@ func partition(_ topic: String, _ number: Int32, source: String = "s") -> Partit
     PartitionID(source: source, topic: topic, partition: number)
 }
 
-/// Runs a test's body on a thread of its own: these tests wait for brokers, and would hold up all others in the pool.
+/// Runs a test's body on a thread of its own: these tests wait for brokers, and would hold up all others in the pool. It
+/// stays in the test's task, so what it expects is the test's.
 func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        do {
-            _ = try Thread(name: "test") { continuation.resume(with: Result { try body() }) }
-        } catch {
-            continuation.resume(throwing: error)
-        }
+    try await withTaskExecutorPreference(OwnThread()) { try body() }
+}
+
+/// Each piece of a task on a new thread.
+private final class OwnThread: TaskExecutor {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let run: @Sendable () -> Void = { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        do { _ = try Thread(name: "test", run) } catch { run() }
     }
 }

@@ -47,9 +47,8 @@ import Testing
         let scratch = try Scratch()
         let running = try BuiltProgram.start(
             "env", ["TMPDIR=\(scratch.path)", BuiltProgram.path, "demo", "--seconds", "600"], in: scratch)
-        let deadlineNs = SystemClock().monotonicNs() + 30_000_000_000
-        while try !running.output().contains(" %"), SystemClock().monotonicNs() < deadlineNs {
-            SystemClock().sleep(ms: 20)
+        try waitFor("a window shows", state: { (try? running.errors()) ?? "" }) {
+            try running.output().contains(" %") ? () : nil
         }
         kill(running.pid, signal)
         let result = try running.result()

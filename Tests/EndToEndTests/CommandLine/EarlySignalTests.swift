@@ -43,6 +43,7 @@ import Testing
         for step in 0..<6 {
             let program = try BuiltProgram.start(BuiltProgram.path, ["run", job, flag], in: scratch)
             try Self.waitForMain(program)
+            // The time is the case: how much of the start is over. Any is right.
             usleep(UInt32(step * step * 2000))
             program.signal(signal.signal)
             let result = try program.result()

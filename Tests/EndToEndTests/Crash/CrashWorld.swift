@@ -98,6 +98,7 @@ final class CrashWorld {
     }
 
     /// Feeds `messages` to each partition, a few at a time, until `isDone` or the time is over; gives whether it was done.
+    /// The time is a pace: of what goes on meanwhile nothing is asked for.
     @discardableResult
     func feed(_ messages: Int, forMs: Int64, until isDone: () throws -> Bool = { false }) throws -> Bool {
         let last = next + messages
@@ -105,9 +106,61 @@ final class CrashWorld {
         while clock.monotonicNs() < deadlineNs {
             if try isDone() { return true }
             if next < last { try feed(2) }
+            // A pace, so that a member makes many epochs of it; no result hangs on it.
             clock.sleep(ms: 20)
         }
         return try isDone()
+    }
+
+    /// Feeds each partition a message whenever an epoch has been written, until `isDone`: as many epochs as it takes, however
+    /// slow the members are.
+    func feedByEpochs(_ what: String, until isDone: () throws -> Bool) throws {
+        var before = try newestEpoch()
+        try feed(1)
+        try waitFor(what, state: { self.words }) {
+            if try isDone() { return () }
+            let now = try newestEpoch()
+            if now != before {
+                before = now
+                try feed(1)
+            }
+            return nil
+        }
+    }
+
+    /// Feeds by epochs until this member, the only one that runs, has written `count` of them.
+    func feed(epochs count: Int) throws {
+        let first = try newestEpoch()
+        var seen: Set<Epoch> = []
+        try feedByEpochs("\(count) epochs") {
+            if let now = try newestEpoch(), now != first { seen.insert(now) }
+            return seen.count >= count
+        }
+    }
+
+    /// A file of state.
+    struct Epoch: Hashable {
+        let path: String
+        let modifiedMs: Int64
+    }
+
+    /// The newest file of state; nil before the first.
+    func newestEpoch() throws -> Epoch? {
+        let files = PosixFileSystem()
+        let directory = scratch.file("checkpoint/epochs")
+        guard try files.exists(directory) else { return nil }
+        var newest: (epoch: Epoch, number: Int)?
+        for incarnation in try files.list(directory) {
+            for name in try files.list("\(directory)/\(incarnation)") {
+                let path = "\(directory)/\(incarnation)/\(name)"
+                // One that is gone by now is not the newest.
+                guard let number = Int(name), let status = try files.status(path) else { continue }
+                if (status.modifiedMs, number) > (newest?.epoch.modifiedMs ?? 0, newest?.number ?? -1) {
+                    newest = (Epoch(path: path, modifiedMs: status.modifiedMs), number)
+                }
+            }
+        }
+        return newest?.epoch
     }
 
     /// Kills a member with SIGKILL. One that ended otherwise has failed.
@@ -147,7 +200,7 @@ final class CrashWorld {
     func finish(_ instance: String?) throws -> (output: CrashOutput, summary: JSON) {
         try feed(workload.messages.reduce(0) { max($0, $1.count) })
         // What is there for a member is what the group gives it: others that were killed must be forgotten first.
-        if starts.count > 1 { clock.sleep(ms: 3000) }
+        if starts.count > 1 { try waitForEmptyGroup() }
         let result = try start(instance, arguments: ["--available-now"]).result()
         guard result.code == 0 else {
             throw NotReached(description: "the last run ends with \(result.code): \(result.errors)\n\(words)")
@@ -158,31 +211,33 @@ final class CrashWorld {
         return (try CrashOutput(job, brokers: brokers, directory: scratch.path), try JSON(line))
     }
 
-    /// As `finish`, and compares with an undisturbed run.
-    func finish(_ instance: String?, equals expected: CrashExpectation) throws {
+    private func waitForEmptyGroup() throws {
+        let group = try KafkaIdleGroup(
+            LiveJob.definition(job.text(brokers: brokers, instance: nil), brokers: brokers), log: { _ in })
+        try waitFor("the group has forgotten its members", state: { self.words }) {
+            try group.memberCount(timeoutMs: 10_000) == 0 ? () : nil
+        }
+    }
+
+    /// As `finish`, and compares with an undisturbed run: what differs, in words, and what is wrong with the checkpoint.
+    func finish(_ instance: String?, against expected: CrashExpectation) throws -> [String] {
         var (output, summary) = try finish(instance)
         // A transaction that a killed member left open ends after 10 s at the latest; until then readers stop before it.
-        let deadlineNs = clock.monotonicNs() + 15_000_000_000
+        let deadlineNs = clock.monotonicNs() + 60_000_000_000
         while output != expected.output, clock.monotonicNs() < deadlineNs {
             clock.sleep(ms: 500)
             output = try CrashOutput(job, brokers: brokers, directory: scratch.path)
         }
-        let differences = output.differences(from: expected.output)
-        try require(differences.isEmpty, differences.joined(separator: "\n") + "\n" + words)
+        var differences = output.differences(from: expected.output)
         for part in ["queries", "partitions"] {
-            let (found, wanted) = (
-                CrashExpectation.ledger(summary[part]), CrashExpectation.ledger(expected.summary[part])
-            )
-            try require(found == wanted, "\(part): \(found), expected \(wanted)")
+            let found = CrashExpectation.ledger(summary[part])
+            let wanted = CrashExpectation.ledger(expected.summary[part])
+            if found != wanted { differences.append("\(part): \(found), expected \(wanted)") }
         }
         let verified = try BuiltProgram.run(["checkpoint", "verify", scratch.file("checkpoint")], in: scratch)
-        try require(verified.code == 0, "\(verified.output)\(verified.errors)")
+        if verified.code != 0 { differences.append("\(verified.output)\(verified.errors)") }
+        return differences
     }
-}
-
-/// Fails the test that waits for this thread: an expectation of a thread of its own would belong to no test.
-func require(_ condition: Bool, _ words: @autoclosure () -> String) throws {
-    guard condition else { throw NotReached(description: words()) }
 }
 
 /// What an undisturbed run puts out.
@@ -194,7 +249,7 @@ struct CrashExpectation: Sendable {
         let world = try CrashWorld(job, workload)
         (output, summary) = try world.finish("a")
         let empty = output.counts.filter { $0.value == 0 }.keys.sorted()
-        try require(empty.isEmpty, "nothing came out at \(empty): \(output.counts)")
+        try #require(empty.isEmpty, "nothing came out at \(empty): \(output.counts)")
         // `run` and `replay` are one code path with two ways around it: their rows must be equal.
         let replay = try Replay(
             world.scratch.file("job-a.yaml"), inputs: try workload.write(in: world.scratch),
@@ -202,7 +257,7 @@ struct CrashExpectation: Sendable {
         for path in job.rowFiles {
             let found = try CrashOutput.keyed(ManifestReader(directory: "\(replay.output)/\(path)"))
             let differences = CrashOutput.differences(path, found, expected: output.places[path] ?? [:])
-            try require(differences.isEmpty, "replay against run: \(differences)")
+            try #require(differences.isEmpty, "replay against run: \(differences)")
         }
     }
 

@@ -7,14 +7,18 @@ import Platform
 import StreamEngine
 import Testing
 
-/// Runs a test's body on a thread of its own: these tests wait for brokers, and would hold up all others in the pool.
-func onOwnThread(_ body: @escaping @Sendable () throws -> Void) async throws {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        do {
-            _ = try Thread(name: "test") { continuation.resume(with: Result { try body() }) }
-        } catch {
-            continuation.resume(throwing: error)
-        }
+/// Runs a test's body on a thread of its own: these tests wait for brokers, and would hold up all others in the pool. It
+/// stays in the test's task, so what it expects is the test's.
+func onOwnThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+    try await withTaskExecutorPreference(OwnThread()) { try body() }
+}
+
+/// Each piece of a task on a new thread.
+private final class OwnThread: TaskExecutor {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let run: @Sendable () -> Void = { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        do { _ = try Thread(name: "test", run) } catch { run() }
     }
 }
 
@@ -23,17 +27,17 @@ struct NotReached: Error, CustomStringConvertible {
     let description: String
 }
 
-/// Waits until `condition` gives something; fails after 30 s with `state` in words.
+/// Waits until `condition` gives something; fails after 60 s with `state` in words.
 func waitFor<T>(
     _ what: String, state: () -> String = { "" }, _ condition: () throws -> T?
 ) throws -> T {
     let clock = SystemClock()
-    let deadlineNs = clock.monotonicNs() + 30_000_000_000
+    let deadlineNs = clock.monotonicNs() + 60_000_000_000
     while clock.monotonicNs() < deadlineNs {
         if let value = try condition() { return value }
         clock.sleep(ms: 5)
     }
-    throw NotReached(description: "not in 30 s: \(what). \(state())")
+    throw NotReached(description: "not in 60 s: \(what). \(state())")
 }
 
 /// A broker in this process, and a producer to it.

@@ -117,6 +117,7 @@ import Testing
             func wait(_ what: String, speakers: Set<Int32>, withB: Bool = false, until: () throws -> Bool) throws {
                 try waitFor(what, state: { (try? program.errors()) ?? "" }) {
                     try feed.step(withB: withB, speakers: speakers)
+                    // A pace, below the job's `idleTimeout`: who speaks is not idle.
                     SystemClock().sleep(ms: 30)
                     return try until() ? () : nil
                 }

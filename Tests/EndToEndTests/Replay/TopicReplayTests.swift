@@ -130,6 +130,7 @@ import Testing
                             timestampMs: Samples.baseMs + step * 1000)
                     }
                     step += 1
+                    // A pace: it goes on writing as long as the replay reads.
                     SystemClock().sleep(ms: 1)
                 }
                 done.withLock { $0 = true }
