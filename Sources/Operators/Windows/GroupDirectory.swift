@@ -17,6 +17,8 @@ final class GroupDirectory {
 
     private var groupOfSeries = GrowingRun<UInt32>()
     var keys: GroupKeys
+    /// Groups whose keys were told in this generation.
+    private var told: [Bool] = []
     var freeGroups: [UInt32] = []
     /// Ids of series in sample logs, by series index; kept apart from those of the dictionary, which are used again
     /// while a log may still hold the old one.
@@ -50,6 +52,15 @@ final class GroupDirectory {
     }
 
     var bound: Int { keys.bound }
+
+    /// The keys of those of these groups that were not told yet.
+    func tell(_ groups: [UInt32]) -> PackedKeys {
+        if told.count < bound { told.append(contentsOf: repeatElement(false, count: bound - told.count)) }
+        var new = PackedKeys()
+        keys.write(groups.lazy.filter { !self.told[Int($0)] }, to: &new)
+        for group in new.groups { told[Int(group)] = true }
+        return new
+    }
 
     func key(of group: UInt32) -> GroupKey { keys.key(of: group) ?? GroupKey([]) }
 
@@ -119,7 +130,9 @@ final class GroupDirectory {
             freeLogIDs.append(UInt32(id))
             changed = true
         }
-        if changed { generation += 1 }
+        guard changed else { return }
+        generation += 1
+        told = []
     }
 
     private func enterLog(_ index: UInt32, _ labels: SeriesLabels, _ group: UInt32) {

@@ -370,7 +370,7 @@ public final class PaneWindows: WindowOperator {
             // The pane belongs to this window alone: it becomes the partial.
             return WindowPartial(
                 window: number, groups: pane.groups, columns: pane.columns, indexedByGroup: true, logs: logs,
-                changed: changed)
+                changed: changed, newKeys: tell(pane.groups))
         }
         guard let run = merger.merge(range, pane: { panes[$0] }) else {
             return WindowPartial(
@@ -380,6 +380,13 @@ public final class PaneWindows: WindowOperator {
         let isWide = run.groups.count * 2 >= groups.bound
         return WindowPartial(
             window: number, groups: run.groups, columns: isWide ? run.columns : run.compactColumns(),
-            indexedByGroup: isWide, logs: logs, changed: changed)
+            indexedByGroup: isWide, logs: logs, changed: changed,
+            newKeys: closing ? tell(run.groups) : PackedKeys())
+    }
+
+    /// The keys that whoever takes a contribution of these groups does not know yet: written here, where partitions work side
+    /// by side. Series of logs bring keys of their own, so there keys are asked for.
+    private func tell(_ groups: [UInt32]) -> PackedKeys {
+        plan.logs.isEmpty ? self.groups.tell(groups) : PackedKeys()
     }
 }

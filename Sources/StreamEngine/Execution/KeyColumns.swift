@@ -1,17 +1,15 @@
-/// The key columns of a query's rows, interned once a key: building a window's columns is then a gather of codes.
+/// The key columns of a query's rows. The cells of each column are unpacked once: building a window's columns is then a
+/// gather of codes.
 final class KeyColumns {
     private let plan: QueryPlan
     private var columns: [Column] = []
-    /// How many keys of the directory have their cells here.
-    private var known = 0
 
     private struct Column {
         let description: ColumnDescription
-        /// Texts and the code of each key, for text columns.
+        /// Texts, and the code of each cell, for text columns.
         var dictionary: [ByteString] = []
-        let codeOfText = TextCodes()
         var codes: [Int32] = []
-        /// The number of each key, for others; nil where it is missing.
+        /// The number of each cell, for others; nil where it is missing.
         var numbers: [Double?] = []
     }
 
@@ -20,9 +18,8 @@ final class KeyColumns {
         reset()
     }
 
-    /// Forgets every key: their indices mean others from now on.
+    /// Forgets every cell: their indices mean others from now on.
     func reset() {
-        known = 0
         columns = []
         if case .by(let keyColumns) = plan.grouping {
             columns = keyColumns.map {
@@ -32,45 +29,44 @@ final class KeyColumns {
     }
 
     /// The key columns of rows whose keys have these indices in `keys`.
-    func columns(of indices: [UInt32], in keys: [GroupKey]) -> [(description: ColumnDescription, data: ColumnData)] {
-        if case .without = plan.grouping { return ownLabels(indices.map { keys[Int($0)] }) }
-        intern(keys)
-        return columns.map { ($0.description, data($0, indices)) }
-    }
-
-    private func intern(_ keys: [GroupKey]) {
-        for key in keys[known...] {
-            var place = 0
-            key.forEachCell { cell in
-                append(cell, to: &columns[place])
-                place += 1
-            }
+    func columns(
+        of indices: [UInt32], in keys: borrowing KeyDirectory
+    ) -> [(description: ColumnDescription, data: ColumnData)] {
+        if case .without = plan.grouping { return ownLabels(indices.map { keys.key($0) }) }
+        var result: [(description: ColumnDescription, data: ColumnData)] = []
+        for place in columns.indices {
+            unpack(keys.columns[place], into: &columns[place])
+            let cells = indices.map { Int(keys.cell(of: $0, place)) }
+            result.append((columns[place].description, data(columns[place], cells)))
         }
-        known = keys.count
+        return result
     }
 
-    private func append(_ cell: GroupKey.PackedCell, to column: inout Column) {
-        guard column.description.type == .text else {
-            if case .number(let bits) = cell {
+    private func unpack(_ cells: KeyCells, into column: inout Column) {
+        let isText = column.description.type == .text
+        for index in (isText ? column.codes.count : column.numbers.count)..<cells.count {
+            let cell = GroupKey.cell(cells.bytes(UInt32(index)))
+            if isText {
+                guard case .text(let text) = cell else {
+                    column.codes.append(TextColumn.null)
+                    continue
+                }
+                column.codes.append(Int32(column.dictionary.count))
+                column.dictionary.append(OrderedText.text(text))
+            } else if case .number(let bits) = cell {
                 column.numbers.append(Double(bitPattern: bits))
             } else {
                 column.numbers.append(nil)
             }
-            return
         }
-        guard case .text(let text) = cell else {
-            column.codes.append(TextColumn.null)
-            return
-        }
-        column.codes.append(column.codeOfText.code(of: text, in: &column.dictionary))
     }
 
-    private func data(_ column: Column, _ indices: [UInt32]) -> ColumnData {
+    private func data(_ column: Column, _ cells: [Int]) -> ColumnData {
         if column.description.type == .text {
             return ColumnData(
-                .texts(TextColumn(dictionary: column.dictionary, codes: indices.map { column.codes[Int($0)] })))
+                .texts(TextColumn(dictionary: column.dictionary, codes: cells.map { column.codes[$0] })))
         }
-        let numbers = indices.map { column.numbers[Int($0)] }
+        let numbers = cells.map { column.numbers[$0] }
         let valid = numbers.contains { $0 == nil } ? numbers.map { $0 != nil } : nil
         switch column.description.type {
         case .int64: return ColumnData(.integers(numbers.map { Int64(exactly: $0 ?? 0) ?? .max }), valid: valid)
@@ -102,22 +98,5 @@ final class KeyColumns {
                 ColumnData(.texts(TextColumn(dictionary: dictionaries[name] ?? [], codes: codes[name] ?? [])))
             )
         }
-    }
-}
-
-/// The codes of packed texts in a dictionary that grows with them.
-private final class TextCodes {
-    private var table = InternTable()
-
-    /// The place of a text in `dictionary`, at whose end it is put when it is new.
-    func code(of packed: UnsafeBufferPointer<UInt8>, in dictionary: inout [ByteString]) -> Int32 {
-        let hash = packed.baseAddress.map { ByteHash.hash($0, packed.count) } ?? 0
-        if let known = table.find(hash, isSame: { OrderedText.isSame(packed, dictionary[Int($0)]) }) {
-            return Int32(known)
-        }
-        let code = UInt32(dictionary.count)
-        table.insert(hash, code)
-        dictionary.append(OrderedText.text(packed))
-        return Int32(code)
     }
 }

@@ -1,5 +1,5 @@
-/// Keys interned to dense indices that remember their order: group keys of a query over all its partitions, and the series
-/// that per-series functions see. Owned by the coordinator.
+/// Keys interned to dense indices that remember their order: the series that per-series functions see. Owned by the
+/// coordinator.
 struct OrderedDirectory<Key: InternedKey>: ~Copyable {
     private var byKey = InternTable()
     private(set) var keys: [Key] = []
@@ -29,37 +29,10 @@ struct OrderedDirectory<Key: InternedKey>: ~Copyable {
     mutating func currentRanks() -> [UInt32] {
         guard order.count < keys.count else { return ranks }
         var new = Array(UInt32(order.count)..<UInt32(keys.count))
-        Key.sort(&new, by: keys)
-        var merged: [UInt32] = []
-        merged.reserveCapacity(keys.count)
-        var taken = 0
-        for key in new {
-            let place = firstPlace(from: taken, notBefore: keys[Int(key)], isDense: new.count * 16 > order.count)
-            merged.append(contentsOf: order[taken..<place])
-            merged.append(key)
-            taken = place
-        }
-        merged.append(contentsOf: order[taken...])
-        order = merged
-        ranks = [UInt32](repeating: 0, count: keys.count)
-        for (rank, key) in order.enumerated() { ranks[Int(key)] = UInt32(rank) }
+        new.sort { keys[Int($0)] < keys[Int($1)] }
+        order = MergedOrder.merge(order, new) { keys[Int($0)] < keys[Int($1)] }
+        ranks = MergedOrder.ranks(order)
         return ranks
-    }
-
-    /// The first place of `order` from `start` on whose key does not come before `key`: step by step where keys are close,
-    /// else by halves.
-    private func firstPlace(from start: Int, notBefore key: Key, isDense: Bool) -> Int {
-        var low = start
-        guard !isDense else {
-            while low < order.count, keys[Int(order[low])] < key { low += 1 }
-            return low
-        }
-        var high = order.count
-        while low < high {
-            let middle = (low + high) / 2
-            if keys[Int(order[middle])] < key { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 
     /// Forgets keys that were last used before `horizonMs`, when they are many. Then every index may change: gives the new

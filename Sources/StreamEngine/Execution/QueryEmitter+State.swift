@@ -66,7 +66,7 @@ extension QueryEmitter {
         writer.write(partial.window)
         writer.write(UInt8(contribution.isNew ? 1 : 0))
         writer.writeCount(contribution.keys.count)
-        for key in contribution.keys { writer.write(keys.keys[Int(key)]) }
+        for key in contribution.keys { writer.write(keys.key(key)) }
         let places = partial.indexedByGroup ? partial.groups : partial.groups.indices.map { UInt32($0) }
         places.withUnsafeBufferPointer { places in
             for column in partial.columns { column.encode(places, to: &writer) }
@@ -88,7 +88,7 @@ extension QueryEmitter {
             let known = series.keys[Int(index)]
             // A series whose group has no row here (its samples count all the same) names its key by itself.
             writer.writeCount(placeOfKey[known.key].map { $0 + 1 } ?? 0)
-            if placeOfKey[known.key] == nil { writer.write(keys.keys[Int(known.key)]) }
+            if placeOfKey[known.key] == nil { writer.write(keys.key(known.key)) }
             writer.write(known.labels)
             let (times, values) = pane.samples.samples(entry)
             run.append(

@@ -10,7 +10,7 @@ final class QueryEmitter {
     private let evaluator: WindowEvaluator
     private let builder: RowBuilder
     private let keyColumns: KeyColumns
-    var keys = OrderedDirectory<GroupKey>()
+    var keys: KeyDirectory
     var series = OrderedDirectory<GroupedSeries>()
     /// Contributions not emitted yet, by window; each list in partition order.
     var pending: [Int64: [Contribution]] = [:]
@@ -38,22 +38,31 @@ final class QueryEmitter {
     /// One operator's local indices in terms of the directories.
     private struct LocalMap {
         var generation: Int
+        /// `unknown`, or `promised` where what was gathered tells the key.
         var keys: [UInt32] = []
         var series: [UInt32] = []
+
+        static let unknown = UInt32.max
+        static let promised = UInt32.max - 1
+
+        mutating func promise(_ group: UInt32) {
+            if keys[Int(group)] == Self.unknown { keys[Int(group)] = Self.promised }
+        }
     }
 
-    /// A partial, and the keys of those of its groups that the directories may not know, in the partial's order.
+    /// A partial, and the keys of those of its groups that were not known when it was gathered.
     private struct Gathered {
         let id: PartitionID
         let partial: WindowPartial
         let generation: Int
         let bound: Int
-        let new: [(group: UInt32, key: GroupKey)]
+        let new: PackedKeys
     }
 
     init(plan: QueryPlan, job: String) {
         self.plan = plan
         anomalies = QueryAnomalies(plan: plan, job: job)
+        keys = KeyDirectory(columnCount: plan.grouping.columnCount)
         evaluator = WindowEvaluator(plan: plan)
         builder = RowBuilder(plan: plan)
         keyColumns = KeyColumns(plan: plan)
@@ -65,21 +74,24 @@ final class QueryEmitter {
     /// partitions may go on.
     func gather(_ operators: [(id: PartitionID, windows: any WindowOperator)]) throws(SplitKeyError) {
         for op in operators {
-            let map = maps[op.id]
             for partial in op.windows.takeFrozen() {
                 guard plan.logs.isEmpty else {
                     insert(try contribution(partial, of: op.windows, id: op.id), into: &pending)
                     continue
                 }
                 let generation = op.windows.groupGeneration
-                let known = map?.generation == generation ? map?.keys ?? [] : []
-                var new: [(group: UInt32, key: GroupKey)] = []
-                for group in partial.groups where group >= known.count || known[Int(group)] == .max {
-                    new.append((group, op.windows.key(of: group)))
+                let bound = op.windows.groupBound
+                var map = map(of: op.id, generation: generation, bound: bound)
+                var new = PackedKeys()
+                swap(&new, &partial.newKeys)
+                for group in new.groups { map.promise(group) }
+                for group in partial.groups where map.keys[Int(group)] == LocalMap.unknown {
+                    new.append(group, op.windows.key(of: group))
+                    map.promise(group)
                 }
+                maps[op.id] = map
                 gathered.append(
-                    Gathered(
-                        id: op.id, partial: partial, generation: generation, bound: op.windows.groupBound, new: new))
+                    Gathered(id: op.id, partial: partial, generation: generation, bound: bound, new: new))
             }
         }
     }
@@ -90,8 +102,8 @@ final class QueryEmitter {
         gathered = []
         for one in all {
             var map = map(of: one.id, generation: one.generation, bound: one.bound)
-            for (group, key) in one.new where map.keys[Int(group)] == .max {
-                map.keys[Int(group)] = keys.index(of: key)
+            one.new.forEach { group, key in
+                if map.keys[Int(group)] >= LocalMap.promised { map.keys[Int(group)] = keys.index(ofPacked: key) }
             }
             let groupKeys = one.partial.groups.map { map.keys[Int($0)] }
             maps[one.id] = map
@@ -158,7 +170,7 @@ final class QueryEmitter {
     }
 
     private func key(of group: UInt32, _ op: any WindowOperator, _ map: inout LocalMap) -> UInt32 {
-        if map.keys[Int(group)] == .max { map.keys[Int(group)] = keys.index(of: op.key(of: group)) }
+        if map.keys[Int(group)] >= LocalMap.promised { map.keys[Int(group)] = keys.index(of: op.key(of: group)) }
         return map.keys[Int(group)]
     }
 
@@ -177,7 +189,7 @@ final class QueryEmitter {
     private func splitKey(_ key: UInt32, _ a: PartitionID, _ b: PartitionID) -> SplitKeyError {
         SplitKeyError(
             description: """
-                query \(plan.name): key {\(plan.describe(keys.keys[Int(key)]))} came from \(a) and from \(b), but the \
+                query \(plan.name): key {\(plan.describe(keys.key(key)))} came from \(a) and from \(b), but the \
                 source says partitionedBy: [\(plan.partitionedBy.joined(separator: ", "))]. Correct the producer's \
                 partitioning, or remove partitionedBy and run a single member.
                 """)
@@ -276,25 +288,24 @@ final class QueryEmitter {
         _ window: Int64, _ contributions: [Contribution], only: Set<UInt32>?, _ body: (RowBatch) throws -> Void
     ) rethrows {
         guard plan.window.startMs(window) >= firstWindowStartMs else { return }
-        let ranks = keys.currentRanks()
-        let merged = evaluator.merge(contributions, ranks: ranks, only: only)
+        var groups = evaluator.groups(contributions, ranks: keys.currentRanks(), only: only)
         // A large window goes out in parts, so that its first rows are written while the next are computed. Functions over
         // series and detectors look at whole windows.
         let isWhole = !plan.logs.isEmpty || anomalies != nil
-        let partCount = isWhole ? max(merged.keys.count, 1) : Self.rowsOfPart
-        for start in stride(from: 0, to: max(merged.keys.count, 1), by: partCount) {
-            let part = merged.part(start..<min(start + partCount, merged.keys.count))
+        let partCount = isWhole ? max(groups.keys.count, 1) : Self.rowsOfPart
+        repeat {
+            let part = evaluator.merge(partCount, of: &groups, contributions)
             let cells = evaluator.aggregates(part, number: window, contributions: contributions, series: &series)
-            let (rows, groups) = builder.rows(
-                window: window, count: part.keys.count, keys: keyColumns.columns(of: part.keys, in: keys.keys),
+            let (rows, kept) = builder.rows(
+                window: window, count: part.keys.count, keys: keyColumns.columns(of: part.keys, in: keys),
                 aggregates: cells.columns, keep: cells.keep)
             if anomalies != nil {
-                judge(window, rows, keys: groups.map { $0.map { part.keys[$0] } } ?? part.keys, contributions)
+                judge(window, rows, keys: kept.map { $0.map { part.keys[$0] } } ?? part.keys, contributions)
             }
             guard rows.rowCount > 0 else { continue }
             rowsOut += rows.rowCount
             try body(rows)
-        }
+        } while !groups.isMerged
     }
 
     /// Shows a window's rows to the detectors, also when `having` left none: known keys are missing then.
@@ -303,17 +314,17 @@ final class QueryEmitter {
     /// `replay`, which emits them together, as in `run`.
     private func judge(_ window: Int64, _ rows: RowBatch, keys rowKeys: [UInt32], _ contributions: [Contribution]) {
         guard plan.isPartitionLocal else {
-            anomalies?.take(window, rows, keys: rowKeys, in: keys.keys, owner: .query, nowMs: wallMs())
+            anomalies?.take(window, rows, keys: rowKeys, in: keys, owner: .query, nowMs: wallMs())
             return
         }
         for contribution in contributions {
             let owner = DetectorOwner.partition(contribution.id)
             if contributions.count == 1 {
-                anomalies?.take(window, rows, keys: rowKeys, in: keys.keys, owner: owner, nowMs: wallMs())
+                anomalies?.take(window, rows, keys: rowKeys, in: keys, owner: owner, nowMs: wallMs())
             } else {
                 let own = rowKeys.indices.filter { owners[rowKeys[$0]] == contribution.id }
                 anomalies?.take(
-                    window, rows.rows(own), keys: own.map { rowKeys[$0] }, in: keys.keys, owner: owner, nowMs: wallMs())
+                    window, rows.rows(own), keys: own.map { rowKeys[$0] }, in: keys, owner: owner, nowMs: wallMs())
             }
         }
     }

@@ -54,19 +54,27 @@ struct PaneSamples {
     var series: [UInt32]
 }
 
-/// A group's rows of one window: state columns and where each group stands in them.
-struct MergedWindow {
-    var columns: [any StateColumn]
-    /// Position of each group in `columns`, in key order.
-    var positions: [UInt32]
-    /// Key of each group, in key order.
-    var keys: [UInt32]
+/// The groups of one window, in key order.
+struct WindowGroups {
+    /// Key of each group.
+    let keys: [UInt32]
+    /// For each contribution the rows to take of it, in key order.
+    fileprivate let rows: [[UInt32]]
+    fileprivate let ranks: [UInt32]
+    /// How much of each was merged.
+    fileprivate var taken: [Int]
+    fileprivate var takenKeys = 0
 
-    /// Those of its groups, in key order.
-    func part(_ range: Range<Int>) -> MergedWindow {
-        guard range.count < keys.count else { return self }
-        return MergedWindow(columns: columns, positions: Array(positions[range]), keys: Array(keys[range]))
-    }
+    var isMerged: Bool { takenKeys == keys.count }
+}
+
+/// The states of some of a window's groups.
+struct MergedGroups {
+    let columns: [any StateColumn]
+    /// Position of each group in `columns`, in key order.
+    let positions: [UInt32]
+    /// Key of each group, in key order.
+    let keys: [UInt32]
 }
 
 /// Merges the contributions to one window and computes its rows.
@@ -74,87 +82,131 @@ final class WindowEvaluator {
     private let plan: QueryPlan
     /// For filters that look at labels only; those that look at topic or partition are applied where samples are logged.
     private let context: RowContext
-    private var slotOfKey: [Int32] = []
     private let walk = SeriesWalk()
+    /// What few groups are merged into, used again for the next ones, and for how many there is room.
+    private var spare: (columns: [any StateColumn], count: Int) = ([], 0)
+    private static let spareMax = 1 << 14
 
     init(plan: QueryPlan) {
         self.plan = plan
         context = RowContext(plan: plan, partition: PartitionID(source: plan.source, topic: "", partition: 0))
     }
 
-    /// Merges by key: panes were merged by time before, partitions follow in order of topic bytes and number
-    /// (SEMANTICS §4). `ranks` gives the order of keys; with `only` other keys are left out.
-    func merge(_ contributions: [Contribution], ranks: [UInt32], only: Set<UInt32>?) -> MergedWindow {
-        if contributions.count == 1, let single = contributions.first {
-            // Nothing to merge: read the partial's columns where they are.
-            return inKeyOrder(single, ranks: ranks, only: only)
-        }
-        if slotOfKey.count < ranks.count {
-            slotOfKey.append(contentsOf: repeatElement(-1, count: ranks.count - slotOfKey.count))
-        }
+    /// The groups of these contributions. `ranks` gives the order of keys; with `only` other keys are left out.
+    func groups(_ contributions: [Contribution], ranks: [UInt32], only: Set<UInt32>?) -> WindowGroups {
+        let rows = contributions.map { WindowEvaluator.inKeyOrder($0.keys, ranks, only) }
         var keys: [UInt32] = []
-        for contribution in contributions {
-            for key in contribution.keys where slotOfKey[Int(key)] < 0 && only?.contains(key) ?? true {
-                slotOfKey[Int(key)] = 0
-                keys.append(key)
+        if rows.count == 1 {
+            keys = rows[0].map { contributions[0].keys[Int($0)] }
+        } else {
+            for (contribution, rows) in zip(contributions, rows) {
+                keys = WindowEvaluator.union(keys, rows.map { contribution.keys[Int($0)] }, ranks)
             }
         }
-        sort(&keys, by: ranks)
-        for (slot, key) in keys.enumerated() { slotOfKey[Int(key)] = Int32(slot) }
-        let columns = plan.states.map { $0.kind.make() }
-        for column in columns { column.grow(to: keys.count) }
-        for contribution in contributions {
-            var sources: [UInt32] = []
-            var targets: [UInt32] = []
-            for row in contribution.keys.indices {
-                let slot = slotOfKey[Int(contribution.keys[row])]
-                guard slot >= 0 else { continue }
-                sources.append(contribution.partial.indexedByGroup ? contribution.partial.groups[row] : UInt32(row))
-                targets.append(UInt32(slot))
+        return WindowGroups(keys: keys, rows: rows, ranks: ranks, taken: rows.map { _ in 0 })
+    }
+
+    /// Rows by the rank of their keys: by counting where most keys occur, else by sorting.
+    private static func inKeyOrder(_ keys: [UInt32], _ ranks: [UInt32], _ only: Set<UInt32>?) -> [UInt32] {
+        var rows = keys.indices.map { UInt32(truncatingIfNeeded: $0) }
+        if let only { rows.removeAll { !only.contains(keys[Int($0)]) } }
+        guard rows.count * 8 >= ranks.count else {
+            rows.sort { ranks[Int(keys[Int($0)])] < ranks[Int(keys[Int($1)])] }
+            return rows
+        }
+        var rowOfRank = [UInt32](repeating: .max, count: ranks.count)
+        for row in rows { rowOfRank[Int(ranks[Int(keys[Int(row)])])] = row }
+        rows.removeAll(keepingCapacity: true)
+        for row in rowOfRank where row != .max { rows.append(row) }
+        return rows
+    }
+
+    /// The keys of two lists in key order, each once.
+    private static func union(_ a: [UInt32], _ b: [UInt32], _ ranks: [UInt32]) -> [UInt32] {
+        guard !a.isEmpty else { return b }
+        var keys: [UInt32] = []
+        keys.reserveCapacity(a.count + b.count)
+        var next = 0
+        for key in a {
+            let rank = ranks[Int(key)]
+            while next < b.count, ranks[Int(b[next])] < rank {
+                keys.append(b[next])
+                next += 1
             }
-            sources.withUnsafeBufferPointer { sources in
-                targets.withUnsafeBufferPointer { targets in
-                    for (mine, theirs) in zip(columns, contribution.partial.columns) {
-                        mine.merge(theirs, sources: sources, targets: targets)
-                    }
+            if next < b.count, b[next] == key { next += 1 }
+            keys.append(key)
+        }
+        keys.append(contentsOf: b[next...])
+        return keys
+    }
+
+    /// Merges the next `count` groups by key: panes were merged by time before, partitions follow in order of topic bytes and
+    /// number (SEMANTICS §4). What it gives is good until the next call.
+    func merge(_ count: Int, of groups: inout WindowGroups, _ contributions: [Contribution]) -> MergedGroups {
+        let keys = Array(groups.keys[groups.takenKeys...].prefix(count))
+        groups.takenKeys += keys.count
+        if contributions.count == 1, let partial = contributions.first?.partial {
+            // Nothing to merge: read the partial's columns where they are.
+            let rows = groups.rows[0][groups.taken[0]...].prefix(keys.count)
+            groups.taken[0] += keys.count
+            return MergedGroups(
+                columns: partial.columns,
+                positions: rows.map { partial.indexedByGroup ? partial.groups[Int($0)] : $0 }, keys: keys)
+        }
+        let columns = emptyColumns(keys.count)
+        for (place, contribution) in contributions.enumerated() {
+            merge(contribution, place, of: keys, &groups, into: columns)
+        }
+        return MergedGroups(columns: columns, positions: keys.indices.map { UInt32($0) }, keys: keys)
+    }
+
+    private func emptyColumns(_ count: Int) -> [any StateColumn] {
+        let isKept = count <= WindowEvaluator.spareMax
+        // To clear room for many costs more than to make some for few.
+        if !isKept || spare.columns.isEmpty || spare.count > 2 * count + 1024 {
+            let columns = plan.states.map { $0.kind.make() }
+            for column in columns { column.grow(to: count) }
+            if isKept { spare = (columns, count) }
+            return columns
+        }
+        for column in spare.columns {
+            column.clear()
+            column.grow(to: count)
+        }
+        spare.count = max(spare.count, count)
+        return spare.columns
+    }
+
+    /// Merges what one contribution has of `keys`, which begin where it was merged up to.
+    private func merge(
+        _ contribution: Contribution, _ place: Int, of keys: [UInt32], _ groups: inout WindowGroups,
+        into columns: [any StateColumn]
+    ) {
+        let rows = groups.rows[place]
+        let partial = contribution.partial
+        var next = groups.taken[place]
+        var sources: [UInt32] = []
+        var targets: [UInt32] = []
+        sources.reserveCapacity(keys.count)
+        targets.reserveCapacity(keys.count)
+        for (slot, key) in keys.enumerated() where next < rows.count && contribution.keys[Int(rows[next])] == key {
+            sources.append(partial.indexedByGroup ? partial.groups[Int(rows[next])] : rows[next])
+            targets.append(UInt32(truncatingIfNeeded: slot))
+            next += 1
+        }
+        groups.taken[place] = next
+        sources.withUnsafeBufferPointer { sources in
+            targets.withUnsafeBufferPointer { targets in
+                for (mine, theirs) in zip(columns, partial.columns) {
+                    mine.merge(theirs, sources: sources, targets: targets)
                 }
             }
         }
-        for key in keys { slotOfKey[Int(key)] = -1 }
-        return MergedWindow(columns: columns, positions: keys.indices.map { UInt32($0) }, keys: keys)
-    }
-
-    /// By counting where most keys occur, else by sorting.
-    private func sort(_ keys: inout [UInt32], by ranks: [UInt32]) {
-        guard keys.count * 8 >= ranks.count else { return keys.sort { ranks[Int($0)] < ranks[Int($1)] } }
-        var keyOfRank = [UInt32](repeating: .max, count: ranks.count)
-        for key in keys { keyOfRank[Int(ranks[Int(key)])] = key }
-        keys.removeAll(keepingCapacity: true)
-        for key in keyOfRank where key != .max { keys.append(key) }
-    }
-
-    /// A single contribution's groups by the rank of their keys: by counting where most keys occur, else by sorting.
-    private func inKeyOrder(_ single: Contribution, ranks: [UInt32], only: Set<UInt32>?) -> MergedWindow {
-        var rows = Array(single.keys.indices)
-        if let only { rows.removeAll { !only.contains(single.keys[$0]) } }
-        if rows.count * 8 < ranks.count {
-            rows.sort { ranks[Int(single.keys[$0])] < ranks[Int(single.keys[$1])] }
-        } else {
-            var rowOfRank = [Int32](repeating: -1, count: ranks.count)
-            for row in rows { rowOfRank[Int(ranks[Int(single.keys[row])])] = Int32(row) }
-            rows.removeAll(keepingCapacity: true)
-            for row in rowOfRank where row >= 0 { rows.append(Int(row)) }
-        }
-        let groups = single.partial.groups
-        let isIndexedByGroup = single.partial.indexedByGroup
-        return MergedWindow(
-            columns: single.partial.columns, positions: rows.map { isIndexedByGroup ? groups[$0] : UInt32($0) },
-            keys: rows.map { single.keys[$0] })
     }
 
     /// The aggregate columns of a merged window, in the plan's order, and which rows to keep (nil: all).
     func aggregates(
-        _ window: MergedWindow, number: Int64, contributions: [Contribution],
+        _ window: MergedGroups, number: Int64, contributions: [Contribution],
         series: inout OrderedDirectory<GroupedSeries>
     ) -> (columns: [ColumnData], keep: [Bool]?) {
         var columns: [ColumnData] = []

@@ -41,12 +41,15 @@ public final class WindowPartial {
     public let logs: [[(log: SampleLog, count: Int)]]
     /// Groups that changed since the last trigger (update mode).
     public let changed: [UInt32]
+    /// Keys of `groups` that the operator had not told before; whoever takes the partial takes them.
+    var newKeys: PackedKeys
 
     /// A contribution as it stands.
     public init(
         window: Int64, groups: [UInt32], columns: [any StateColumn], indexedByGroup: Bool,
-        logs: [[(log: SampleLog, count: Int)]], changed: [UInt32]
+        logs: [[(log: SampleLog, count: Int)]], changed: [UInt32], newKeys: PackedKeys = PackedKeys()
     ) {
+        self.newKeys = newKeys
         self.window = window
         self.groups = groups
         self.columns = columns

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One cell of a group's key.
 public enum KeyCell: Sendable, Hashable {
     /// The series has no such label.
@@ -152,35 +154,48 @@ public struct GroupKey: Sendable, Hashable, Comparable {
     /// Hands out each cell; the bytes of a text are good during the call only.
     func forEachCell(_ body: (PackedCell) -> Void) {
         packed.withUnsafeBufferPointer { bytes in
-            guard let base = bytes.baseAddress else { return }
-            var at = 0
-            func text(endedBy end: UInt8) -> UnsafeBufferPointer<UInt8> {
-                let start = at
-                while at < bytes.count, base[at] != end { at += 1 }
-                defer { at += 1 }
-                return UnsafeBufferPointer(start: base + start, count: at - start)
+            var rest = bytes
+            while !rest.isEmpty {
+                let length = GroupKey.cellLength(rest)
+                body(GroupKey.cell(UnsafeBufferPointer(rebasing: rest[..<length])))
+                rest = UnsafeBufferPointer(rebasing: rest[length...])
             }
-            while at < bytes.count {
-                let kind = base[at]
-                at += 1
-                switch kind {
-                case GroupKey.number:
-                    var ordered: UInt64 = 0
-                    for _ in 0..<8 {
-                        ordered = ordered << 8 | UInt64(base[at])
-                        at += 1
-                    }
-                    body(.number(bits: ordered >> 63 == 1 ? ordered & ~(1 << 63) : ~ordered))
-                case GroupKey.text: body(.text(text(endedBy: OrderedText.end)))
-                case GroupKey.label:
-                    let name = text(endedBy: ~OrderedText.end).map { ~$0 }
-                    let value = text(endedBy: OrderedText.end)
-                    body(
-                        .label(
-                            Label(name.withUnsafeBufferPointer { OrderedText.text($0) }, OrderedText.text(value))))
-                default: body(.missing)
-                }
-            }
+        }
+    }
+
+    /// The length of the first packed cell, its end counted.
+    @inline(__always)
+    static func cellLength(_ packed: UnsafeBufferPointer<UInt8>) -> Int {
+        guard let base = packed.baseAddress, let kind = packed.first else { return 0 }
+        func end(after start: Int, _ byte: UInt8) -> Int {
+            guard let found = memchr(base + start, Int32(byte), packed.count - start) else { return packed.count }
+            return UnsafeRawPointer(found) - UnsafeRawPointer(base) + 1
+        }
+        switch kind {
+        case number: return 9
+        case text: return end(after: 1, OrderedText.end)
+        case label: return end(after: end(after: 1, ~OrderedText.end), OrderedText.end)
+        default: return 1
+        }
+    }
+
+    /// What a packed cell with its end stands for.
+    static func cell(_ packed: UnsafeBufferPointer<UInt8>) -> PackedCell {
+        func text(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: packed[range]) }
+        switch packed.first {
+        case number:
+            var ordered: UInt64 = 0
+            for byte in packed.dropFirst() { ordered = ordered << 8 | UInt64(byte) }
+            return .number(bits: ordered >> 63 == 1 ? ordered & ~(1 << 63) : ~ordered)
+        case GroupKey.text: return .text(text(1..<packed.count - 1))
+        case label:
+            let nameEnd = packed.firstIndex(of: ~OrderedText.end) ?? packed.count - 1
+            let name = text(1..<nameEnd).map { ~$0 }
+            return .label(
+                Label(
+                    name.withUnsafeBufferPointer { OrderedText.text($0) },
+                    OrderedText.text(text(nameEnd + 1..<packed.count - 1))))
+        default: return .missing
         }
     }
 

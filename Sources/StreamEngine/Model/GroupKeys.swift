@@ -40,6 +40,20 @@ public struct GroupKeys: ~Copyable {
         return GroupKey(packed: packed(source))
     }
 
+    /// Adds the keys of groups to others.
+    public mutating func write(_ groups: some Sequence<UInt32>, to keys: inout PackedKeys) {
+        for group in groups where holds(group) {
+            let source = sources[Int(group)]
+            keys.append(group) { bytes in
+                if source & GroupKeys.ownBit != 0 {
+                    bytes.append(contentsOf: own.bytes(source & ~GroupKeys.ownBit))
+                } else {
+                    write(source, to: &bytes)
+                }
+            }
+        }
+    }
+
     /// The group of a series by its labels: known, or new at `free` or, without that, at the end. The key's columns are
     /// labels.
     public mutating func group(ofSeries index: UInt32, free: UInt32?) -> (group: UInt32, isNew: Bool) {

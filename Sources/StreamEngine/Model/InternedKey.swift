@@ -1,26 +1,14 @@
+import Glibc
+
 /// A key that directories intern and put in order.
 protocol InternedKey: Hashable, Comparable {
     /// A hash in memory only; equal keys have equal ones.
     var hash64: UInt64 { get }
-    /// Puts indices into `keys` in the order of the keys.
-    static func sort(_ indices: inout [UInt32], by keys: [Self])
-}
-
-extension InternedKey {
-    static func sort(_ indices: inout [UInt32], by keys: [Self]) {
-        indices.sort { keys[Int($0)] < keys[Int($1)] }
-    }
-}
-
-extension GroupKey: InternedKey {
-    static func sort(_ indices: inout [UInt32], by keys: [GroupKey]) {
-        PackedOrder.sort(&indices) { keys[Int($0)].packed }
-    }
 }
 
 /// Sorts runs of bytes eight at a time.
 ///
-/// Keys of one query share long beginnings (a metric's name, `node-`): what all of a range share is skipped, the next
+/// Cells of one column share beginnings (`node-`): what all of a range share is skipped, the next
 /// eight bytes are sorted as one number beside the index, and ranges of equal numbers go on behind them. Comparing
 /// whole keys instead would follow two pointers and miss the cache for each of n log n comparisons.
 enum PackedOrder {
@@ -30,9 +18,9 @@ enum PackedOrder {
     }
 
     /// Sorts `indices` by the bytes each stands for; a run before every longer one that begins with it.
-    static func sort(_ indices: inout [UInt32], bytes: (UInt32) -> [UInt8]) {
+    static func sort(_ indices: inout [UInt32], bytes: (UInt32) -> UnsafeBufferPointer<UInt8>) {
         guard indices.count > 16 else {
-            indices.sort { OrderedText.precedes(bytes($0), bytes($1)) }
+            indices.sort { precedes(bytes($0), bytes($1)) }
             return
         }
         var entries = indices.map { Entry(word: 0, index: $0) }
@@ -40,7 +28,7 @@ enum PackedOrder {
         var pending = [(range: entries.indices, shared: 0)]
         while let (range, known) = pending.popLast() {
             if range.count <= 16 {
-                entries[range].sort { OrderedText.precedes(bytes($0.index), bytes($1.index)) }
+                entries[range].sort { precedes(bytes($0.index), bytes($1.index)) }
                 continue
             }
             let shared = commonLength(entries[range], from: known, bytes: bytes)
@@ -58,11 +46,11 @@ enum PackedOrder {
         for place in entries.indices { indices[place] = entries[place].index }
     }
 
-    private static func hasMore(_ bytes: [UInt8], _ shared: Int) -> Bool { bytes.count > shared }
+    private static func hasMore(_ bytes: UnsafeBufferPointer<UInt8>, _ shared: Int) -> Bool { bytes.count > shared }
 
     /// How many bytes all of a range share, at least `known`.
     private static func commonLength(
-        _ entries: ArraySlice<Entry>, from known: Int, bytes: (UInt32) -> [UInt8]
+        _ entries: ArraySlice<Entry>, from known: Int, bytes: (UInt32) -> UnsafeBufferPointer<UInt8>
     ) -> Int {
         guard let first = entries.first.map({ bytes($0.index) }) else { return known }
         var shared = first.count
@@ -79,17 +67,23 @@ enum PackedOrder {
 
     /// Eight bytes as a number that orders as they do. Beyond the end come zeros: as packed runs are prefix-free but for
     /// whole cells, which begin above zero, a run that ends here comes first.
-    private static func word(_ bytes: [UInt8], at start: Int) -> UInt64 {
-        bytes.withUnsafeBytes { raw in
-            if start + 8 <= raw.count { return raw.loadUnaligned(fromByteOffset: start, as: UInt64.self).bigEndian }
-            var word: UInt64 = 0
-            var at = start
-            while at < raw.count {
-                word = word << 8 | UInt64(raw[at])
-                at += 1
-            }
-            let missing = start + 8 - max(start, raw.count)
-            return missing >= 8 ? 0 : word << UInt64(8 * missing)
+    private static func word(_ bytes: UnsafeBufferPointer<UInt8>, at start: Int) -> UInt64 {
+        let raw = UnsafeRawBufferPointer(bytes)
+        if start + 8 <= raw.count { return raw.loadUnaligned(fromByteOffset: start, as: UInt64.self).bigEndian }
+        var word: UInt64 = 0
+        var at = start
+        while at < raw.count {
+            word = word << 8 | UInt64(raw[at])
+            at += 1
         }
+        let missing = start + 8 - max(start, raw.count)
+        return missing >= 8 ? 0 : word << UInt64(8 * missing)
+    }
+
+    /// Bytewise order, a run before every longer one that begins with it.
+    static func precedes(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let p = a.baseAddress, let q = b.baseAddress else { return a.count < b.count }
+        let order = memcmp(p, q, min(a.count, b.count))
+        return order != 0 ? order < 0 : a.count < b.count
     }
 }

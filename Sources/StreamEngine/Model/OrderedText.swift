@@ -67,12 +67,6 @@ enum OrderedText {
 
     /// Bytewise order, a prefix before what it begins.
     static func precedes(_ a: [UInt8], _ b: [UInt8]) -> Bool {
-        a.withUnsafeBufferPointer { x in
-            b.withUnsafeBufferPointer { y in
-                guard let p = x.baseAddress, let q = y.baseAddress else { return x.count < y.count }
-                let order = memcmp(p, q, min(x.count, y.count))
-                return order != 0 ? order < 0 : x.count < y.count
-            }
-        }
+        a.withUnsafeBufferPointer { a in b.withUnsafeBufferPointer { PackedOrder.precedes(a, $0) } }
     }
 }

@@ -71,6 +71,14 @@ public enum GroupingPlan: Sendable {
     case by([KeyColumn])
     /// The labels left out; the metric name is left out too.
     case without(Set<ByteString>)
+
+    /// How many cells each key has; nil where keys carry labels of their own.
+    var columnCount: Int? {
+        switch self {
+        case .by(let columns): columns.count
+        case .without: nil
+        }
+    }
 }
 
 /// A query ready to run: everything decided that does not depend on data. The same whether it came from YAML or from the

@@ -15,8 +15,7 @@ final class DetectorBench {
 
     let plan: QueryPlan
     var anomalies: QueryAnomalies
-    private var directory: [GroupKey] = []
-    private var indexByKey: [GroupKey: UInt32] = [:]
+    private var directory: KeyDirectory
     private(set) var rows: [AnomalyRow] = []
     private(set) var impacts: [ImpactRow] = []
     let owner: DetectorOwner
@@ -31,6 +30,7 @@ final class DetectorBench {
         let source = SourceDefinition(name: "metrics", topics: .topics(["metrics"]), format: "plain")
         var query = QueryDefinition(name: "q", from: "metrics", window: WindowDefinition(sizeMs: 60_000))
         query.grouping = .by(groupBy)
+        directory = KeyDirectory(columnCount: groupBy.count)
         query.aggregates = [NamedAggregate("v", try AggregateCall.parse("avg(value)"))]
         query.anomalies = definitions
         query.impacts = impacts
@@ -66,12 +66,7 @@ final class DetectorBench {
     func window(_ number: Int64, _ rows: [Row]) {
         let sorted = rows.map { (key: GroupKey($0.key.map { .text(ByteString($0)) }), value: $0.value) }
             .sorted { $0.key < $1.key }
-        let keys = sorted.map { row -> UInt32 in
-            if let known = indexByKey[row.key] { return known }
-            directory.append(row.key)
-            indexByKey[row.key] = UInt32(directory.count - 1)
-            return UInt32(directory.count - 1)
-        }
+        let keys = sorted.map { directory.index(of: $0.key) }
         var columns = plan.schema.columns.map { _ in
             ColumnData(.timestamps([Int64](repeating: plan.window.startMs(number), count: rows.count)))
         }

@@ -66,8 +66,55 @@ import Testing
         }
         let list = Array(keys)
         var indices = list.indices.map { UInt32($0) }
-        GroupKey.sort(&indices, by: list)
+        var packed = ByteRuns()
+        let places = list.map { $0.packed.withUnsafeBufferPointer { packed.add($0) } }
+        PackedOrder.sort(&indices) { packed.bytes(places[Int($0)]) }
         #expect(indices.map { list[Int($0)] } == list.sorted(), "seed \(seed)")
+    }
+
+    /// Keys that come a few or many at a time, and are forgotten.
+    @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64]) func aDirectoryKnowsItsKeysAndTheirOrder(seed: UInt64) {
+        var random = Random(state: seed)
+        let isByColumn = seed % 2 == 0
+        let width = random.next(3)
+        var directory = KeyDirectory(columnCount: isByColumn ? width : nil)
+        var known: [GroupKey] = []
+        var indices: [GroupKey: UInt32] = [:]
+        var lastUsedMs: [Int64] = []
+        for step in 0..<40 {
+            for _ in 0..<[3, 40, 400][random.next(3)] {
+                let key =
+                    isByColumn
+                    ? GroupKey(
+                        (0..<width).map { _ in
+                            random.next(2) == 0 ? Self.cell(&random) : .number(Double(random.next(500)))
+                        })
+                    : GroupKey((0..<random.next(3)).map { _ in .label(Label(Self.text(&random), Self.text(&random))) })
+                let index = directory.index(of: key)
+                if let same = indices[key] {
+                    #expect(same == index, "seed \(seed)")
+                } else {
+                    #expect(Int(index) == known.count, "seed \(seed)")
+                    indices[key] = index
+                    known.append(key)
+                    lastUsedMs.append(.min)
+                }
+                directory.touch([index], endMs: Int64(step))
+                lastUsedMs[Int(index)] = Int64(step)
+            }
+            let ranks = directory.currentRanks()
+            let sorted = known.sorted()
+            #expect(known.map { indices[$0].map { sorted[Int(ranks[Int($0)])] } } == known, "seed \(seed) step \(step)")
+            #expect(known.indices.allSatisfy { directory.key(UInt32($0)) == known[$0] }, "seed \(seed)")
+            guard let moved = directory.forget(before: Int64(step - 3)) else { continue }
+            let kept = known.indices.filter { lastUsedMs[$0] >= Int64(step - 3) }
+            let isInTurn = kept.map { moved[$0] } == kept.indices.map { UInt32($0) }
+            #expect(known.indices.filter { moved[$0] != .max } == kept && isInTurn, "seed \(seed)")
+            known = kept.map { known[$0] }
+            lastUsedMs = kept.map { lastUsedMs[$0] }
+            indices = [:]
+            for (index, key) in known.enumerated() { indices[key] = UInt32(index) }
+        }
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func theTableFindsWhatIsIn(seed: UInt64) {

@@ -42,18 +42,18 @@ final class QueryAnomalies {
 
         /// The indices by which a follower knows keys of the emitter.
         mutating func indices(
-            _ place: Int, of keys: [UInt32], in directory: [GroupKey], _ ask: (GroupKey) -> UInt32
+            _ place: Int, of keys: [UInt32], in directory: borrowing KeyDirectory, _ ask: (GroupKey) -> UInt32
         ) -> [UInt32] {
             if index[place].count < directory.count {
                 index[place].append(contentsOf: repeatElement(.max, count: directory.count - index[place].count))
             }
-            return keys.map { key in
-                let known = index[place][Int(key)]
-                if known != .max { return known }
-                let new = ask(directory[Int(key)])
-                index[place][Int(key)] = new
-                return new
+            var own: [UInt32] = []
+            own.reserveCapacity(keys.count)
+            for key in keys {
+                if index[place][Int(key)] == .max { index[place][Int(key)] = ask(directory.key(key)) }
+                own.append(index[place][Int(key)])
             }
+            return own
         }
     }
 
@@ -97,7 +97,8 @@ final class QueryAnomalies {
     /// Takes the rows of one window, or those of one partition of it. `keys` are the emitter's indices into `directory`,
     /// row by row and in key order.
     func take(
-        _ window: Int64, _ batch: RowBatch, keys: [UInt32], in directory: [GroupKey], owner id: DetectorOwner,
+        _ window: Int64, _ batch: RowBatch, keys: [UInt32], in directory: borrowing KeyDirectory,
+        owner id: DetectorOwner,
         nowMs: Int64
     ) {
         var owner = owners[id] ?? makeOwner(id)
