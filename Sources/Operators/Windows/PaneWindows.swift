@@ -309,8 +309,12 @@ public final class PaneWindows: WindowOperator {
         return max(first, window.oldestWindow(ofPane: paneOrder[place]))
     }
 
-    public var frozenBytes: Int {
-        frozen.dropLast().reduce(0) { $0 + $1.groups.count * 4 + $1.columns.reduce(0) { $0 + $1.byteCount } }
+    public var frozenBytes: (all: Int, older: Int) {
+        func bytes(_ partial: WindowPartial) -> Int {
+            partial.groups.count * 4 + partial.columns.reduce(0) { $0 + $1.byteCount }
+        }
+        let older = frozen.dropLast().reduce(0) { $0 + bytes($1) }
+        return (older + (frozen.last.map(bytes) ?? 0), older)
     }
 
     /// Whether nothing frozen waits to be taken.

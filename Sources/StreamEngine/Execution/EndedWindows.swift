@@ -15,7 +15,7 @@ final class EndedWindows: WindowOperator {
     func add(series: [UInt32]) {}
     func forget(series: [UInt32]) {}
     func takeFrozen() -> [WindowPartial] { [] }
-    var frozenBytes: Int { 0 }
+    var frozenBytes: (all: Int, older: Int) { (0, 0) }
     func freeze(through window: Int64) { frozenThrough = max(window, frozenThrough ?? .min) }
     func snapshotOpen(all: Bool) -> [WindowPartial] { [] }
     var newestOpenWindow: Int64? { nil }

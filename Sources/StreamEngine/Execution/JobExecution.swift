@@ -187,15 +187,18 @@ public final class JobExecution {
         let handed = Handed(
             work: tasks.map { ($0.task, limits[$0.source.definition.name] ?? { _, _ in .max }) })
         let turns = SliceTurns(
-            newestMs: tasks.map { $0.task.maxTimestampMs ?? .min }, others: beside == nil ? 0 : 1, goesOn: goesOn)
+            newestMs: tasks.map { $0.task.maxTimestampMs ?? .min }, hasOther: beside != nil, goesOn: goesOn)
         let work: @Sendable (Int) -> Void = { _ in
             while let (index, isContinued) = turns.take() {
                 let (task, latestTimestampMs) = handed.work[index]
-                task.process(maxBytes: bytes, isContinued: isContinued) { latestTimestampMs(task, $0) }
+                task.process(
+                    maxBytes: isContinued ? bytes / SliceTurns.partsOfTurn : bytes, isContinued: isContinued
+                ) { latestTimestampMs(task, $0) }
                 turns.give(
-                    index, newestMs: task.maxTimestampMs ?? .min,
-                    mayGoOn: task.failure == nil && task.outcome.isMore && task.limitOffset == nil
-                        && task.frozenBytes < SliceTurns.frozenBytesMax)
+                    index,
+                    SliceTurns.Standing(
+                        newestMs: task.maxTimestampMs ?? .min, frozenBytes: task.frozenBytes,
+                        mayGoOn: task.failure == nil && task.outcome.isMore && task.limitOffset == nil))
             }
         }
         let threads = min(tasks.count, pool.width)

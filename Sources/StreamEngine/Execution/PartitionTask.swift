@@ -84,8 +84,10 @@ public final class PartitionTask {
         return false
     }
 
-    /// Bytes of frozen windows that wait to be taken, the newest of each query left out.
-    var frozenBytes: Int { operators.reduce(0) { $0 + $1.frozenBytes } }
+    /// Bytes of frozen windows that wait to be taken, and of those but the newest of each query.
+    var frozenBytes: (all: Int, older: Int) {
+        operators.reduce((0, 0)) { ($0.0 + $1.frozenBytes.all, $0.1 + $1.frozenBytes.older) }
+    }
 
     /// Goes on reading after a failure that was mended: the reader stands at a place it can read from.
     func readOn() { failure = nil }

@@ -2,9 +2,9 @@ import Platform
 
 /// Hands out the turns of one slice: which task a data-plane thread takes next.
 ///
-/// Each task has one turn. Where the run goes on while others are at work, a thread that finds every task begun takes the
-/// one furthest behind in event time for another turn, until all first turns and what the coordinator does meanwhile are
-/// done: no thread waits while there is something to read, and partitions keep together. Results do not depend on where
+/// Each task has one turn. Where the run goes on, threads that find every task begun take the one furthest behind in event
+/// time for another, short turn, until each task has frozen windows worth emitting and what the coordinator does meanwhile
+/// is done: no thread waits while there is something to read, and partitions keep together. Results do not depend on where
 /// slices end (SEMANTICS §7).
 final class SliceTurns: Sendable {
     private struct Entry {
@@ -12,25 +12,42 @@ final class SliceTurns: Sendable {
         var turns = 0
         var isTaken = false
         var mayGoOn = true
+        var hasFrozen = false
     }
 
     private struct State {
         var entries: [Entry]
-        /// First turns and other work that are not done.
-        var unfinished: Int
+        var isOtherDone: Bool
+        /// Turns beyond the first.
+        var more = 0
+
+        var goesOn: Bool { more < SliceTurns.moreMax && (!isOtherDone || !entries.allSatisfy(\.hasFrozen)) }
     }
 
-    /// A task waits for the others after so many turns, or once frozen windows of so many bytes wait to be emitted beside the
-    /// newest, so that memory stays about what it is without going on.
-    private static let turnsMax = 64
-    static let frozenBytesMax = 1 << 18
+    /// What a task is like after a turn.
+    struct Standing {
+        let newestMs: Int64
+        /// Bytes of frozen windows, and of those but the newest of each query.
+        let frozenBytes: (all: Int, older: Int)
+        /// Whether it has more to read, and may.
+        let mayGoOn: Bool
+    }
+
+    /// Frozen windows of so many bytes are worth a barrier. A task that holds as many beside the newest waits for the others,
+    /// so that memory stays about what it is without going on.
+    private static let frozenBytesMax = 1 << 18
+    /// So many turns beyond the first end a slice in any case: who waits for one (a stop, progress, a trigger) waits for a
+    /// few tenths of a second.
+    private static let moreMax = 256
+    /// A turn beyond the first is a part of it, so that threads end together.
+    static let partsOfTurn = 4
 
     private let state: Monitor<State>
     private let goesOn: Bool
 
-    /// Turns of tasks whose newest event times these are. `others` pieces of work are done beside them.
-    init(newestMs: [Int64], others: Int, goesOn: Bool) {
-        state = Monitor(State(entries: newestMs.map { Entry(newestMs: $0) }, unfinished: newestMs.count + others))
+    /// Turns of tasks whose newest event times these are. With `hasOther` other work is done beside them.
+    init(newestMs: [Int64], hasOther: Bool, goesOn: Bool) {
+        state = Monitor(State(entries: newestMs.map { Entry(newestMs: $0) }, isOtherDone: !hasOther))
         self.goesOn = goesOn
     }
 
@@ -38,10 +55,11 @@ final class SliceTurns: Sendable {
     func take() -> (task: Int, isContinued: Bool)? {
         state.withLock { state in
             var best: Int?
+            let isGoingOn = goesOn && state.goesOn
             for (task, entry) in state.entries.enumerated() where !entry.isTaken {
                 let mayHaveTurn =
                     entry.turns == 0
-                    || goesOn && state.unfinished > 0 && entry.mayGoOn && entry.turns < Self.turnsMax
+                    || isGoingOn && entry.mayGoOn
                 guard mayHaveTurn else { continue }
                 guard let other = best.map({ state.entries[$0] }) else {
                     best = task
@@ -53,21 +71,23 @@ final class SliceTurns: Sendable {
             }
             guard let best else { return nil }
             state.entries[best].isTaken = true
-            return (best, state.entries[best].turns > 0)
+            let isContinued = state.entries[best].turns > 0
+            if isContinued { state.more += 1 }
+            return (best, isContinued)
         }
     }
 
-    /// A turn is over; the task's newest event time now, and whether it may have another one.
-    func give(_ task: Int, newestMs: Int64, mayGoOn: Bool) {
+    /// A turn is over.
+    func give(_ task: Int, _ standing: Standing) {
         state.withLock {
-            if $0.entries[task].turns == 0 { $0.unfinished -= 1 }
             $0.entries[task].turns += 1
             $0.entries[task].isTaken = false
-            $0.entries[task].newestMs = newestMs
-            $0.entries[task].mayGoOn = mayGoOn
+            $0.entries[task].newestMs = standing.newestMs
+            $0.entries[task].mayGoOn = standing.mayGoOn && standing.frozenBytes.older < Self.frozenBytesMax
+            $0.entries[task].hasFrozen = !standing.mayGoOn || standing.frozenBytes.all >= Self.frozenBytesMax
         }
     }
 
-    /// A piece of other work is done.
-    func endOther() { state.withLock { $0.unfinished -= 1 } }
+    /// What is done beside the tasks is done.
+    func endOther() { state.withLock { $0.isOtherDone = true } }
 }

@@ -58,12 +58,17 @@ struct PaneSamples {
 struct WindowGroups {
     /// Key of each group.
     let keys: [UInt32]
-    /// For each contribution the rows to take of it, in key order.
-    fileprivate let rows: [[UInt32]]
-    fileprivate let ranks: [UInt32]
-    /// How much of each was merged.
-    fileprivate var taken: [Int]
     fileprivate var takenKeys = 0
+    fileprivate var parts: [Part]
+
+    /// What one contribution has of them.
+    fileprivate struct Part {
+        /// The keys, and where each stands in the contribution's columns.
+        var keys: [UInt32]
+        var positions: [UInt32]
+        /// How many were merged.
+        var taken = 0
+    }
 
     var isMerged: Bool { takenKeys == keys.count }
 }
@@ -94,31 +99,38 @@ final class WindowEvaluator {
 
     /// The groups of these contributions. `ranks` gives the order of keys; with `only` other keys are left out.
     func groups(_ contributions: [Contribution], ranks: [UInt32], only: Set<UInt32>?) -> WindowGroups {
-        let rows = contributions.map { WindowEvaluator.inKeyOrder($0.keys, ranks, only) }
-        var keys: [UInt32] = []
-        if rows.count == 1 {
-            keys = rows[0].map { contributions[0].keys[Int($0)] }
-        } else {
-            for (contribution, rows) in zip(contributions, rows) {
-                keys = WindowEvaluator.union(keys, rows.map { contribution.keys[Int($0)] }, ranks)
-            }
-        }
-        return WindowGroups(keys: keys, rows: rows, ranks: ranks, taken: rows.map { _ in 0 })
+        let parts = contributions.map { WindowEvaluator.inKeyOrder($0, ranks, only) }
+        let keys = parts.reduce([]) { WindowEvaluator.union($0, $1.keys, ranks) }
+        return WindowGroups(keys: keys, parts: parts)
     }
 
-    /// Rows by the rank of their keys: by counting where most keys occur, else by sorting.
-    private static func inKeyOrder(_ keys: [UInt32], _ ranks: [UInt32], _ only: Set<UInt32>?) -> [UInt32] {
+    /// A contribution's groups by the rank of their keys: by counting where most keys occur, else by sorting.
+    private static func inKeyOrder(
+        _ contribution: Contribution, _ ranks: [UInt32], _ only: Set<UInt32>?
+    ) -> WindowGroups.Part {
+        let keys = contribution.keys
+        let groups = contribution.partial.indexedByGroup ? contribution.partial.groups : nil
         var rows = keys.indices.map { UInt32(truncatingIfNeeded: $0) }
         if let only { rows.removeAll { !only.contains(keys[Int($0)]) } }
         guard rows.count * 8 >= ranks.count else {
             rows.sort { ranks[Int(keys[Int($0)])] < ranks[Int(keys[Int($1)])] }
-            return rows
+            return WindowGroups.Part(
+                keys: rows.map { keys[Int($0)] }, positions: rows.map { groups?[Int($0)] ?? $0 })
         }
-        var rowOfRank = [UInt32](repeating: .max, count: ranks.count)
-        for row in rows { rowOfRank[Int(ranks[Int(keys[Int(row)])])] = row }
-        rows.removeAll(keepingCapacity: true)
-        for row in rowOfRank where row != .max { rows.append(row) }
-        return rows
+        // Each key's position and itself, at its rank.
+        var byRank = [UInt64](repeating: .max, count: ranks.count)
+        for row in rows {
+            let key = keys[Int(row)]
+            byRank[Int(ranks[Int(key)])] = UInt64(groups?[Int(row)] ?? row) << 32 | UInt64(key)
+        }
+        var part = WindowGroups.Part(keys: [], positions: [])
+        part.keys.reserveCapacity(rows.count)
+        part.positions.reserveCapacity(rows.count)
+        for entry in byRank where entry != .max {
+            part.keys.append(UInt32(truncatingIfNeeded: entry))
+            part.positions.append(UInt32(truncatingIfNeeded: entry >> 32))
+        }
+        return part
     }
 
     /// The keys of two lists in key order, each once.
@@ -147,15 +159,13 @@ final class WindowEvaluator {
         groups.takenKeys += keys.count
         if contributions.count == 1, let partial = contributions.first?.partial {
             // Nothing to merge: read the partial's columns where they are.
-            let rows = groups.rows[0][groups.taken[0]...].prefix(keys.count)
-            groups.taken[0] += keys.count
-            return MergedGroups(
-                columns: partial.columns,
-                positions: rows.map { partial.indexedByGroup ? partial.groups[Int($0)] : $0 }, keys: keys)
+            let positions = groups.parts[0].positions[groups.parts[0].taken...].prefix(keys.count)
+            groups.parts[0].taken += keys.count
+            return MergedGroups(columns: partial.columns, positions: Array(positions), keys: keys)
         }
         let columns = emptyColumns(keys.count)
         for (place, contribution) in contributions.enumerated() {
-            merge(contribution, place, of: keys, &groups, into: columns)
+            WindowEvaluator.merge(contribution.partial.columns, &groups.parts[place], of: keys, into: columns)
         }
         return MergedGroups(columns: columns, positions: keys.indices.map { UInt32($0) }, keys: keys)
     }
@@ -178,30 +188,25 @@ final class WindowEvaluator {
     }
 
     /// Merges what one contribution has of `keys`, which begin where it was merged up to.
-    private func merge(
-        _ contribution: Contribution, _ place: Int, of keys: [UInt32], _ groups: inout WindowGroups,
-        into columns: [any StateColumn]
+    private static func merge(
+        _ theirs: [any StateColumn], _ part: inout WindowGroups.Part, of keys: [UInt32], into columns: [any StateColumn]
     ) {
-        let rows = groups.rows[place]
-        let partial = contribution.partial
-        var next = groups.taken[place]
-        var sources: [UInt32] = []
         var targets: [UInt32] = []
-        sources.reserveCapacity(keys.count)
         targets.reserveCapacity(keys.count)
-        for (slot, key) in keys.enumerated() where next < rows.count && contribution.keys[Int(rows[next])] == key {
-            sources.append(partial.indexedByGroup ? partial.groups[Int(rows[next])] : rows[next])
-            targets.append(UInt32(truncatingIfNeeded: slot))
-            next += 1
-        }
-        groups.taken[place] = next
-        sources.withUnsafeBufferPointer { sources in
-            targets.withUnsafeBufferPointer { targets in
-                for (mine, theirs) in zip(columns, partial.columns) {
-                    mine.merge(theirs, sources: sources, targets: targets)
-                }
+        var next = part.taken
+        part.keys.withUnsafeBufferPointer { own in
+            for (slot, key) in keys.enumerated() where next < own.count && own[next] == key {
+                targets.append(UInt32(truncatingIfNeeded: slot))
+                next += 1
             }
         }
+        part.positions.withUnsafeBufferPointer { positions in
+            let sources = UnsafeBufferPointer(rebasing: positions[part.taken..<next])
+            targets.withUnsafeBufferPointer { targets in
+                for (mine, theirs) in zip(columns, theirs) { mine.merge(theirs, sources: sources, targets: targets) }
+            }
+        }
+        part.taken = next
     }
 
     /// The aggregate columns of a merged window, in the plan's order, and which rows to keep (nil: all).

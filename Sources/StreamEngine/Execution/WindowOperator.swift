@@ -71,8 +71,8 @@ public protocol WindowOperator: AnyObject {
     func forget(series: [UInt32])
     /// Contributions frozen by the partition's own watermark, or by `freeze`, since the last call, in window order.
     func takeFrozen() -> [WindowPartial]
-    /// Bytes of frozen windows that wait to be taken, the newest of them left out.
-    var frozenBytes: Int { get }
+    /// Bytes of frozen windows that wait to be taken, and of those but the newest.
+    var frozenBytes: (all: Int, older: Int) { get }
     /// Freezes every window up to `window` (it is being emitted without waiting for this partition).
     func freeze(through window: Int64)
     /// The newest frozen window; nil before there is one.

@@ -74,22 +74,22 @@ import Testing
 
     /// Keys that come a few or many at a time, and are forgotten.
     @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64]) func aDirectoryKnowsItsKeysAndTheirOrder(seed: UInt64) {
-        var random = Random(state: seed)
+        var random = SeededRandom(seed: seed)
         let isByColumn = seed % 2 == 0
-        let width = random.next(3)
+        let width = random.below(3)
         var directory = KeyDirectory(columnCount: isByColumn ? width : nil)
         var known: [GroupKey] = []
         var indices: [GroupKey: UInt32] = [:]
         var lastUsedMs: [Int64] = []
         for step in 0..<40 {
-            for _ in 0..<[3, 40, 400][random.next(3)] {
+            for _ in 0..<[3, 40, 400][random.below(3)] {
                 let key =
                     isByColumn
                     ? GroupKey(
                         (0..<width).map { _ in
-                            random.next(2) == 0 ? Self.cell(&random) : .number(Double(random.next(500)))
+                            random.below(2) == 0 ? Self.cell(&random) : .number(Double(random.below(500)))
                         })
-                    : GroupKey((0..<random.next(3)).map { _ in .label(Label(Self.text(&random), Self.text(&random))) })
+                    : GroupKey((0..<random.below(3)).map { _ in .label(Label(Self.text(&random), Self.text(&random))) })
                 let index = directory.index(of: key)
                 if let same = indices[key] {
                     #expect(same == index, "seed \(seed)")

@@ -212,7 +212,7 @@ final class EventCollector: WindowOperator {
 
     func add(series: [UInt32]) {}
     func forget(series: [UInt32]) {}
-    var frozenBytes: Int { 0 }
+    var frozenBytes: (all: Int, older: Int) { (0, 0) }
     func takeFrozen() -> [WindowPartial] { [] }
     func freeze(through window: Int64) {}
     var frozenThrough: Int64? { nil }
