@@ -16,7 +16,9 @@ protocol ExpositionDialect {
 /// Both decode a line to the same sample, whatever was read before.
 final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
     private let limits: DecodeLimits
-    private var plainLabels = PlainLabels()
+    private let plainLabels = PlainLabels()
+    /// The hash of the spelling that `lookUp` found nobody for.
+    private var newHash: UInt64 = 0
 
     init(limits: DecodeLimits) {
         self.limits = limits
@@ -42,14 +44,17 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
         if record.linesAreRecords { batch.records += line }
     }
 
-    /// Reads a line of a known series; gives the start of the next line, or nil where the line needs a closer look.
-    /// Nothing is appended then.
+    /// Stands for a series that is still to be interned; no index is so large.
+    private static var unknown: UInt32 { .max - 1 }
+
+    /// Reads a line of a known series, or of a new one of the usual form; gives the start of the next line, or nil where the
+    /// line needs a closer look. Nothing is appended then.
     @inline(__always)
     private func decodeFast(
         _ start: BytePointer, _ end: BytePointer, _ line: Int, _ context: RecordContext, _ series: SeriesDictionary,
         _ batch: SampleBatch
     ) -> BytePointer? {
-        guard let (id, length) = series.predict(start, available: end - start) ?? Self.lookUp(start, end, series)
+        guard var (id, length) = series.predict(start, available: end - start) ?? lookUp(start, end, series)
         else { return nil }
         var p = start + length
         skipBlanks(&p, end)
@@ -73,6 +78,8 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
             }
         }
         guard lineEnd - start <= limits.maxLineBytes, context.accepts(timestampMs) else { return nil }
+        // Last, so that a bad line leaves no trace in the dictionary.
+        if id == Self.unknown { id = series.insert(start, length: length, hash: newHash, plain: plainLabels) }
         batch.append(
             series: id, timestampMs: timestampMs, value: value, place: UInt32(truncatingIfNeeded: line))
         return p
@@ -80,9 +87,9 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
 
     /// Finds a known series that does not follow the one before as it did last time. The first `}` is taken to end it:
     /// it may stand within a label, or far away, but then the bytes up to it are no known spelling, and a known
-    /// spelling is a whole one.
+    /// spelling is a whole one. Where nobody knows it and it has the usual form, `plainLabels` is it and the answer `unknown`.
     @inline(never)
-    private static func lookUp(
+    private func lookUp(
         _ start: BytePointer, _ end: BytePointer, _ series: SeriesDictionary
     ) -> (series: UInt32, length: Int)? {
         let limit = min(end, start + 1024)
@@ -93,8 +100,14 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
             guard let brace = memchr(p, 0x7D, limit - p) else { return nil }
             p = BytePointer(brace.assumingMemoryBound(to: UInt8.self)) + 1
         }
-        guard p > start, let id = series.find(start, length: p - start) else { return nil }
-        return (id, p - start)
+        guard p > start else { return nil }
+        let hash = ByteHash.hash(start, p - start)
+        if let id = series.find(start, length: p - start, hash: hash) { return (id, p - start) }
+        guard ExpositionSeries.parsePlain(start, end, maxLabels: limits.maxLabelsPerSeries, plainLabels) == p else {
+            return nil
+        }
+        newHash = hash
+        return (Self.unknown, p - start)
     }
 
     /// Reads any line; false when nothing after it belongs to the exposition.
@@ -147,7 +160,7 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
             p += length
         } else {
             let maxLabels = limits.maxLabelsPerSeries
-            if let next = ExpositionSeries.parsePlain(start, end, maxLabels: maxLabels, &plainLabels) {
+            if let next = ExpositionSeries.parsePlain(start, end, maxLabels: maxLabels, plainLabels) {
                 p = next
             } else {
                 (labels, p) = try ExpositionSeries.parse(start, end, maxLabels: maxLabels)

@@ -29,10 +29,10 @@ enum ExpositionSeries {
         return nil
     }
 
-    /// Reads the usual form, `name{label="value",…}` without blanks or escapes; nil where it is another, or anything is wrong
-    /// with it. Gives the first byte after them; `plain` is then the series that `parse` gives.
+    /// Reads the usual form, `name{label="value",…}` of ASCII without blanks or escapes; nil where it is another, or anything is
+    /// wrong with it. Gives the first byte after them; `plain` is then the series that `parse` gives. Lines may follow.
     static func parsePlain(
-        _ start: BytePointer, _ end: BytePointer, maxLabels: Int, _ plain: inout PlainLabels
+        _ start: BytePointer, _ end: BytePointer, maxLabels: Int, _ plain: PlainLabels
     ) -> BytePointer? {
         var p = start
         guard p < end, isNameStart(p.pointee) || p.pointee == UInt8(ascii: ":") else { return nil }
@@ -46,15 +46,10 @@ enum ExpositionSeries {
             guard isNameStart(p.pointee) else { return nil }
             while p < end, isNameByte(p.pointee) { p += 1 }
             let label = UnsafeBufferPointer(start: labelStart, count: p - labelStart)
-            guard end - p > 2, p[0] == UInt8(ascii: "="), p[1] == UInt8(ascii: "\"") else { return nil }
-            p += 2
-            let valueStart = p
-            while p < end, p.pointee != UInt8(ascii: "\"") {
-                guard p.pointee != UInt8(ascii: "\\") else { return nil }
-                p += 1
-            }
-            plain.add(label, UnsafeBufferPointer(start: valueStart, count: p - valueStart))
+            guard p < end, p.pointee == UInt8(ascii: "=") else { return nil }
             p += 1
+            guard let value = PlainText.scan(&p, end) else { return nil }
+            plain.add(label, value)
             guard p < end else { return nil }
             if p.pointee == UInt8(ascii: ",") { p += 1 } else if p.pointee != UInt8(ascii: "}") { return nil }
         }

@@ -14,16 +14,14 @@ public struct SampleJSONFormat: Format {
     public var kind: RecordKind { .samples }
 
     public func makeDecoder(limits: DecodeLimits) -> any RecordDecoder {
-        JSONDecoder(limits: limits, element: SampleJSONElement(maxLabels: limits.maxLabelsPerSeries))
+        JSONDecoder(limits: limits, element: SampleJSONElement(limits: limits))
     }
 }
 
 /// One sample object.
 ///
-/// Its spelling in the series dictionary is the stretch of raw bytes from the name's value to the end of the labels
-/// (or from the labels' to the end of the name) where the two keys follow each other, as they do in everything that
-/// writes this format; it ends by itself. Otherwise it is 0x00, the name, 0x00 and the labels, which no JSON text
-/// holds.
+/// Its spelling in the series dictionary is a `SampleJSONSpelling` where name and labels follow each other, as they do in
+/// everything that writes this format. Otherwise it is 0x00, the name, 0x00 and the labels, which no JSON text holds.
 struct SampleJSONElement: JSONElement {
     struct Fields {
         var name: JSONValue?
@@ -36,13 +34,23 @@ struct SampleJSONElement: JSONElement {
     }
 
     private let maxLabels: Int
+    private let maxLineBytes: Int
     private var time = JSONTime()
     private var scratch: [UInt8] = []
     private var ordered = OrderedSpelling()
-    private var plainLabels = PlainLabels()
+    private let plainLabels = PlainLabels()
+    private var plainName = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+    private var nameLabel: UnsafeBufferPointer<UInt8>?
 
-    init(maxLabels: Int) {
-        self.maxLabels = maxLabels
+    /// The series that `lookUp` found to be new.
+    private var new: (spelling: SampleJSONSpelling, hash: UInt64)?
+
+    /// Stands for the series in `new`; no index is so large.
+    private static let unknown = UInt32.max - 1
+
+    init(limits: DecodeLimits) {
+        maxLabels = limits.maxLabelsPerSeries
+        maxLineBytes = limits.maxLineBytes
     }
 
     // MARK: The usual form
@@ -93,15 +101,12 @@ struct SampleJSONElement: JSONElement {
             case .name, .labels:
                 guard seen & 4 == 0 else { return nil }
                 guard first == (key == .name ? UInt8(ascii: "\"") : UInt8(ascii: "{")) else { return nil }
-                if let (known, length) = series.predictSelfDelimited(p, available: end - p) {
+                if let (known, length) = SampleJSONSpelling.predict(p, end, series) {
                     id = known
                     p += length
                 } else {
-                    guard let length = Self.extent(p, end, startsWithName: key == .name),
-                        let known = series.find(p, length: length)
-                    else { return nil }
-                    id = known
-                    p += length
+                    guard let found = lookUp(&p, end, startsWithName: key == .name, series) else { return nil }
+                    id = found
                 }
                 seen |= 4
             }
@@ -118,6 +123,10 @@ struct SampleJSONElement: JSONElement {
             return nil
         }
         guard context.accepts(timestampMs) else { return nil }
+        if id == Self.unknown {
+            guard let inserted = insertNew(at, p, end, series) else { return nil }
+            id = inserted
+        }
         at = p
         return PendingSample(series: id, timestampMs: timestampMs, value: value)
     }
@@ -144,41 +153,46 @@ struct SampleJSONElement: JSONElement {
         return value >= JSONTime.millisecondsFrom ? value : value &* 1000
     }
 
-    /// The bytes of a spelling that is not the one foreseen. Good enough for a look-up: the first `}` is taken to end
-    /// the labels; where it does not, the bytes are no known spelling, for a known one is whole.
+    /// Finds the series at `at` that is not the one foreseen, and moves past it. One of the usual form that no one knows yet
+    /// becomes `new`: `unknown` is given, and `insertNew` has the rest to do.
     @inline(never)
-    private static func extent(_ start: BytePointer, _ end: BytePointer, startsWithName: Bool) -> Int? {
-        var p = start
-        guard startsWithName ? skipString(&p, end) : skipToBrace(&p, end) else { return nil }
-        skipSpaces(&p, end)
-        guard p < end, p.pointee == UInt8(ascii: ",") else { return nil }
-        p += 1
-        skipSpaces(&p, end)
-        guard SampleJSONKey.scan(&p, end) == (startsWithName ? .labels : .name) else { return nil }
-        skipSpaces(&p, end)
-        guard p < end, p.pointee == (startsWithName ? UInt8(ascii: "{") : UInt8(ascii: "\"")),
-            startsWithName ? skipToBrace(&p, end) : skipString(&p, end)
-        else { return nil }
-        return p - start
-    }
-
-    @inline(__always)
-    private static func skipString(_ at: inout BytePointer, _ end: BytePointer) -> Bool {
-        var p = at + 1
-        while p < end, p.pointee != UInt8(ascii: "\"") {
-            if p.pointee < 0x20 { return false }
-            p += p.pointee == UInt8(ascii: "\\") ? 2 : 1
+    private mutating func lookUp(
+        _ at: inout BytePointer, _ end: BytePointer, startsWithName: Bool, _ series: SeriesDictionary
+    ) -> UInt32? {
+        guard let spelling = SampleJSONSpelling.find(at, end, startsWithName: startsWithName) else { return nil }
+        let hash = ByteHash.hash(spelling.start, spelling.length)
+        if let known = series.find(spelling.start, length: spelling.length, hash: hash) {
+            at = spelling.next
+            return known
         }
-        guard p < end else { return false }
-        at = p + 1
-        return true
+        // Labels in another order may have it.
+        guard !ordered.isInUse, readPlainSeries(at, end, startsWithName: startsWithName) == spelling.next else {
+            return nil
+        }
+        at = spelling.next
+        new = (spelling, hash)
+        return Self.unknown
     }
 
-    @inline(__always)
-    private static func skipToBrace(_ at: inout BytePointer, _ end: BytePointer) -> Bool {
-        guard let brace = memchr(at, 0x7D, min(end - at, 8192)) else { return false }
-        at = BytePointer(brace.assumingMemoryBound(to: UInt8.self)) + 1
-        return true
+    /// Interns the series that `lookUp` found to be new, now that all of its sample was found to be good; nil where something
+    /// else follows the object than a line's end.
+    @inline(never)
+    private mutating func insertNew(
+        _ start: BytePointer, _ objectEnd: BytePointer, _ end: BytePointer, _ series: SeriesDictionary
+    ) -> UInt32? {
+        guard let (spelling, hash) = new, objectEnd - start <= maxLineBytes else { return nil }
+        var p = objectEnd
+        if p < end, p.pointee == 0x0D { p += 1 }
+        guard p == end || p.pointee == 0x0A else { return nil }
+        let before = series.respellings
+        let id = series.insert(spelling.start, length: spelling.length, hash: hash, plain: plainLabels)
+        if series.respellings != before {
+            var p = start
+            if let fields = try? parse(&p, objectEnd), ordered.set(fields) {
+                ordered.insert(plainLabels.labels, series)
+            }
+        }
+        return id
     }
 
     // MARK: Any form
@@ -221,19 +235,25 @@ struct SampleJSONElement: JSONElement {
             known = ordered.find(series)
             isNewSpelling = known != nil
         }
-        let isPlain = known == nil && readPlainSeries(fields)
+        var isPlain = false
+        if known == nil, let name = fields.name, let labels = fields.labels {
+            plainLabels.begin()
+            var p = name.start
+            var q = labels.start
+            isPlain = readPlainName(&p, name.end) && readPlainLabels(&q, labels.end) && packPlain()
+        }
         let labels = known == nil && !isPlain ? try readSeries(fields) : nil
         let value = try Self.readValue(fields.value)
         let timestampMs = try context.eventTime(try JSONTime.read(fields.timestamp))
         let id: UInt32
         if known == nil {
-            let before = series.seriesCount
+            let before = series.respellings
             id = spelling.withBytes(scratch) { start, length in
                 if let labels { return series.insert(start, length: length, labels: labels) }
                 return series.insert(start, length: length, plain: plainLabels)
             }
             // Known under another spelling: the producer may write labels in any order.
-            if series.seriesCount == before, id != SampleBatch.overLimit, ordered.set(fields) {
+            if series.respellings != before, ordered.set(fields) {
                 ordered.insert(labels ?? plainLabels.labels, series)
             }
         } else {
@@ -265,8 +285,9 @@ struct SampleJSONElement: JSONElement {
 
     private mutating func setSpelling(_ fields: Fields) -> Spelling {
         if let name = fields.name, let labels = fields.labels, abs(fields.nameMember - fields.labelsMember) == 1 {
-            let start = min(name.start, labels.start)
+            var start = min(name.start, labels.start)
             let end = max(name.end, labels.end)
+            if name.start < labels.start { start += SampleJSONSpelling.leftOut(start, nameEnd: name.end, end) }
             // One over several lines must not be found where lines are records.
             if lineFeed(start, end) == end { return .inRecord(start, end - start) }
         }
@@ -280,53 +301,81 @@ struct SampleJSONElement: JSONElement {
         return .inScratch
     }
 
-    /// Reads the usual form: a name, and labels, without escapes; false where it is another, or anything is wrong with
-    /// it. `plainLabels` is then the series that `readSeries` gives.
-    private mutating func readPlainSeries(_ fields: Fields) -> Bool {
-        guard let name = fields.name, let labels = fields.labels, !name.hasEscapes else { return false }
-        // Both were found well formed: inside the braces, and between quotes.
-        var p = labels.start + 1
-        let end = labels.end
-        let nameText = UnsafeBufferPointer(start: name.start + 1, count: name.end - name.start - 2)
-        var hasName = false
+    /// Reads the usual form: a name, and labels, of ASCII without escapes; gives what comes after, nil where it is another form,
+    /// or anything is wrong with it. `plainLabels` is then the series that `readSeries` gives.
+    @inline(__always)
+    private mutating func readPlainSeries(
+        _ start: BytePointer, _ end: BytePointer, startsWithName: Bool
+    ) -> BytePointer? {
+        var p = start
         plainLabels.begin()
+        guard startsWithName ? readPlainName(&p, end) : readPlainLabels(&p, end) else { return nil }
+        Self.skipSpaces(&p, end)
+        guard p < end, p.pointee == UInt8(ascii: ",") else { return nil }
+        p += 1
+        Self.skipSpaces(&p, end)
+        guard SampleJSONKey.scan(&p, end) == (startsWithName ? .labels : .name) else { return nil }
+        Self.skipSpaces(&p, end)
+        guard startsWithName ? readPlainLabels(&p, end) : readPlainName(&p, end), packPlain() else { return nil }
+        return p
+    }
+
+    @inline(__always)
+    private mutating func readPlainName(_ at: inout BytePointer, _ end: BytePointer) -> Bool {
+        guard let name = PlainText.scan(&at, end) else { return false }
+        plainName = name
+        return true
+    }
+
+    @inline(__always)
+    private mutating func readPlainLabels(_ at: inout BytePointer, _ end: BytePointer) -> Bool {
+        guard at < end, at.pointee == UInt8(ascii: "{") else { return false }
+        var p = at + 1
+        nameLabel = nil
+        Self.skipSpaces(&p, end)
+        guard p < end else { return false }
+        if p.pointee == UInt8(ascii: "}") {
+            at = p + 1
+            return true
+        }
         while true {
-            Self.skipSpaces(&p, end)
-            guard p < end else { return false }
-            if p.pointee == UInt8(ascii: "}") { break }
-            guard let label = Self.plainString(&p, end) else { return false }
+            guard let label = PlainText.scan(&p, end) else { return false }
             Self.skipSpaces(&p, end)
             guard p < end, p.pointee == UInt8(ascii: ":") else { return false }
             p += 1
             Self.skipSpaces(&p, end)
-            guard let value = Self.plainString(&p, end) else { return false }
-            if label.count == 8, label.elementsEqual("__name__".utf8) {
-                // The name a second time, as the prometheus-kafka-adapter writes it; any other is looked at more closely.
-                guard !hasName, value.count == nameText.count, value.elementsEqual(nameText) else { return false }
-                hasName = true
+            guard let value = PlainText.scan(&p, end) else { return false }
+            if PlainLabels.isNameLabel(label) {
+                guard nameLabel == nil else { return false }
+                nameLabel = value
             } else {
                 plainLabels.add(label, value)
             }
             Self.skipSpaces(&p, end)
-            if p < end, p.pointee == UInt8(ascii: ",") { p += 1 }
-        }
-        return plainLabels.pack(name: nameText, maxLabels: maxLabels)
-    }
-
-    /// What stands between the quotes at `at`; nil where there are none, or an escape within.
-    private static func plainString(_ at: inout BytePointer, _ end: BytePointer) -> UnsafeBufferPointer<UInt8>? {
-        guard at < end, at.pointee == UInt8(ascii: "\"") else { return nil }
-        let start = at + 1
-        var p = start
-        while p < end, p.pointee != UInt8(ascii: "\"") {
-            guard p.pointee != UInt8(ascii: "\\") else { return nil }
+            guard p < end else { return false }
+            let byte = p.pointee
             p += 1
+            if byte == UInt8(ascii: "}") { break }
+            guard byte == UInt8(ascii: ",") else { return false }
+            Self.skipSpaces(&p, end)
         }
-        guard p < end else { return nil }
-        at = p + 1
-        return UnsafeBufferPointer(start: start, count: p - start)
+        at = p
+        return true
     }
 
+    /// Packs what was read: false also where the name stands among the labels a second time, as the prometheus-kafka-adapter
+    /// writes it, and is another.
+    @inline(__always)
+    private func packPlain() -> Bool {
+        if let nameLabel {
+            guard let own = plainName.baseAddress, let other = nameLabel.baseAddress,
+                plainName.count == nameLabel.count, ByteHash.equal(own, other, nameLabel.count)
+            else { return false }
+            // The one that stands in every spelling.
+            return plainLabels.pack(name: nameLabel, maxLabels: maxLabels)
+        }
+        return plainLabels.pack(name: plainName, maxLabels: maxLabels)
+    }
     private func readSeries(_ fields: Fields) throws(DecodeFault) -> SeriesLabels {
         var labels: [Label] = []
         var nameLabel: ByteString?

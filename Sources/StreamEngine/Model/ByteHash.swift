@@ -23,6 +23,30 @@ public enum ByteHash {
         return true
     }
 
+    /// Copies `length` bytes to where none of them stand yet; for short texts, without a call.
+    @inlinable
+    @inline(__always)
+    public static func copy(_ from: UnsafePointer<UInt8>, to: UnsafeMutablePointer<UInt8>, _ length: Int) {
+        let x = UnsafeRawPointer(from)
+        let y = UnsafeMutableRawPointer(to)
+        if length > 64 {
+            y.copyMemory(from: x, byteCount: length)
+        } else if length >= 8 {
+            var at = 0
+            while at + 8 < length {
+                y.storeBytes(
+                    of: x.loadUnaligned(fromByteOffset: at, as: UInt64.self), toByteOffset: at, as: UInt64.self)
+                at += 8
+            }
+            // The last eight bytes, some of them a second time.
+            y.storeBytes(
+                of: x.loadUnaligned(fromByteOffset: length - 8, as: UInt64.self), toByteOffset: length - 8,
+                as: UInt64.self)
+        } else {
+            for at in 0..<length { to[at] = from[at] }
+        }
+    }
+
     /// A 64-bit hash in the manner of wyhash (multiply and fold).
     @inlinable
     public static func hash(_ bytes: UnsafePointer<UInt8>, _ length: Int) -> UInt64 {
@@ -58,13 +82,16 @@ public enum ByteHash {
         return mix(h ^ tail, 0xA076_1D64_78BD_642F)
     }
 
+    /// The same of a buffer.
+    @inlinable
+    public static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
+        guard let base = bytes.baseAddress, !bytes.isEmpty else { return 0 }
+        return hash(base, bytes.count)
+    }
+
     /// The same of an array.
     @inlinable
-    public static func hash(_ bytes: [UInt8]) -> UInt64 {
-        bytes.withUnsafeBufferPointer { buffer in
-            buffer.baseAddress.map { hash($0, buffer.count) } ?? 0
-        }
-    }
+    public static func hash(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBufferPointer { hash($0) } }
 
     /// Whether two arrays hold the same bytes.
     @inlinable

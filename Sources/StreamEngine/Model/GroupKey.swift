@@ -48,7 +48,7 @@ public struct GroupKey: Sendable, Hashable, Comparable {
     /// Writes the key of a series' own labels, in the order of `columns`, where nil stands for the metric name. The same as
     /// one of their cells: packed texts are copied as they are.
     static func write(
-        _ index: UInt32, of series: SeriesDictionary, columns: [ByteString?], to packed: inout [UInt8]
+        _ index: UInt32, of series: SeriesDictionary, columns: [ByteString?], to packed: inout GrowingRun<UInt8>
     ) {
         for column in columns {
             let text = text(of: column, index, series)
@@ -56,9 +56,11 @@ public struct GroupKey: Sendable, Hashable, Comparable {
                 packed.append(missing)
                 continue
             }
-            packed.append(GroupKey.text)
-            packed.append(contentsOf: text)
-            packed.append(OrderedText.end)
+            guard let from = text.baseAddress else { continue }
+            let to = packed.extend(by: text.count + 2)
+            to[0] = GroupKey.text
+            ByteHash.copy(from, to: to + 1, text.count)
+            to[text.count + 1] = OrderedText.end
         }
     }
 

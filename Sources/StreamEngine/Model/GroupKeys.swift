@@ -14,7 +14,7 @@ public struct GroupKeys: ~Copyable {
     private var own = ByteRuns()
     private var byKey = InternTable()
     /// Kept for its memory.
-    private var spare: [UInt8] = []
+    private var spare = GrowingRun<UInt8>()
 
     private static let ownBit: UInt32 = 1 << 31
     private static let nobody = UInt32.max
@@ -57,11 +57,7 @@ public struct GroupKeys: ~Copyable {
     /// The group of a series by its labels: known, or new at `free` or, without that, at the end. The key's columns are
     /// labels.
     public mutating func group(ofSeries index: UInt32, free: UInt32?) -> (group: UInt32, isNew: Bool) {
-        var key: [UInt8] = []
-        swap(&key, &spare)
-        defer { swap(&key, &spare) }
-        key.removeAll(keepingCapacity: true)
-        write(index, to: &key)
+        let key = write(index)
         let hash = ByteHash.hash(key)
         guard let known = find(hash, key) else { return (insert(hash, source: index, at: free), true) }
         let source = sources[Int(known)]
@@ -75,7 +71,7 @@ public struct GroupKeys: ~Copyable {
     /// The group of a key: known, or new at `free` or, without that, at the end.
     public mutating func group(of key: GroupKey, free: UInt32?) -> (group: UInt32, isNew: Bool) {
         let hash = key.hash64
-        if let known = find(hash, key.packed) { return (known, false) }
+        if let known = key.packed.withUnsafeBufferPointer({ find(hash, $0) }) { return (known, false) }
         let place = keep(key.packed)
         return (insert(hash, source: place, at: free), true)
     }
@@ -115,24 +111,22 @@ public struct GroupKeys: ~Copyable {
     }
 
     /// The group of a packed key.
-    private func find(_ hash: UInt64, _ key: [UInt8]) -> UInt32? {
+    private func find(_ hash: UInt64, _ key: UnsafeBufferPointer<UInt8>) -> UInt32? {
         byKey.find(hash) { group in
             let source = sources[Int(group)]
             guard source & GroupKeys.ownBit != 0 else { return isKey(key, of: source) }
             let bytes = own.bytes(source & ~GroupKeys.ownBit)
-            return key.withUnsafeBufferPointer { key in
-                guard bytes.count == key.count, let a = bytes.baseAddress, let b = key.baseAddress else {
-                    return bytes.count == key.count
-                }
-                return ByteHash.equal(a, b, key.count)
+            guard bytes.count == key.count, let a = bytes.baseAddress, let b = key.baseAddress else {
+                return bytes.count == key.count
             }
+            return ByteHash.equal(a, b, key.count)
         }
     }
 
     /// Whether a series' labels make this key.
-    private func isKey(_ key: [UInt8], of index: UInt32) -> Bool {
+    private func isKey(_ key: UnsafeBufferPointer<UInt8>, of index: UInt32) -> Bool {
         guard let columns else { return false }
-        return key.withUnsafeBufferPointer { GroupKey.isKey($0, of: index, series, columns: columns) }
+        return GroupKey.isKey(key, of: index, series, columns: columns)
     }
 
     private mutating func keep(_ packed: [UInt8]) -> UInt32 {
@@ -157,17 +151,14 @@ public struct GroupKeys: ~Copyable {
     /// The packed key that a source tells, in an array of its length.
     private mutating func packed(_ source: UInt32) -> [UInt8] {
         if source & GroupKeys.ownBit != 0 { return Array(own.bytes(source & ~GroupKeys.ownBit)) }
-        var key: [UInt8] = []
-        swap(&key, &spare)
-        defer { swap(&key, &spare) }
-        key.removeAll(keepingCapacity: true)
-        write(source, to: &key)
-        return key.withUnsafeBufferPointer { Array($0) }
+        return Array(write(source))
     }
 
-    private func write(_ index: UInt32, to key: inout [UInt8]) {
-        guard let columns else { return }
-        GroupKey.write(index, of: series, columns: columns, to: &key)
+    /// The packed key of a series; good until the next one.
+    private mutating func write(_ index: UInt32) -> UnsafeBufferPointer<UInt8> {
+        spare.clear()
+        if let columns { GroupKey.write(index, of: series, columns: columns, to: &spare) }
+        return UnsafeBufferPointer(start: spare.base, count: spare.count)
     }
 
     /// Moves the keys' own bytes together.

@@ -54,6 +54,10 @@ public struct GrowingRun<Element: BitwiseCopyable>: ~Copyable {
         extend(by: missing).update(repeating: value, count: missing)
     }
 
+    /// Forgets all values and keeps the memory.
+    @inline(__always)
+    public mutating func clear() { count = 0 }
+
     /// Keeps the first `newCount` values, and gives back memory where most of it is free then.
     public mutating func shorten(to newCount: Int) {
         count = min(count, newCount)

@@ -24,7 +24,7 @@ public final class SeriesDictionary {
     private var labelRecords = GrowingRun<UInt32>()
     private var lastSeen = GrowingRun<Int64>()
     /// Where the labels of a new series stand; kept for its memory.
-    private var places: [UInt8] = []
+    private var places = PlaceList()
     var freeIndices: [UInt32] = []
     /// What checkpoints know; nil where there are none.
     var saved: SavedSeries?
@@ -35,6 +35,8 @@ public final class SeriesDictionary {
     var newIndices: [UInt32] = []
     /// How often a series was added.
     public private(set) var insertions = 0
+    /// How often a known series was given a spelling beyond the first one it had in this process.
+    public private(set) var respellings = 0
     /// How often series were forgotten: indices found before may mean others since.
     public private(set) var generation = 0
     /// Called when a new series finds no room, before it is refused: the owner may forget old ones.
@@ -123,11 +125,45 @@ public final class SeriesDictionary {
         return (record.load(fromByteOffset: 4, as: UInt32.self), length)
     }
 
+    /// The spelling that followed the last one last time, for formats that compare it in their own way.
+    @inlinable
+    public var foreseenSpelling: ForeseenSpelling? {
+        @inline(__always) get {
+            let guess = foreseen
+            guard guess != 0 else { return nil }
+            let record = records.base + Int(guess) &* 4
+            let word = record.load(fromByteOffset: 8, as: UInt32.self)
+            let start = UnsafePointer((record + SeriesRecords.header).assumingMemoryBound(to: UInt8.self))
+            let length = Int(word & SeriesRecords.lengthMask)
+            // The first of the places; there are two bytes at least where there are any.
+            let hasPlaces = word >> 24 != 0 && start[length] < 0x80 && start[length + 1] < 0x80
+            return ForeseenSpelling(
+                start: start, length: length, nameStart: hasPlaces ? Int(start[length] >> 1) : 0,
+                nameLength: hasPlaces ? Int(start[length + 1]) : 0)
+        }
+    }
+
+    /// `foreseenSpelling` came: gives its series.
+    @inlinable
+    @inline(__always)
+    public func takeForeseen() -> UInt32 {
+        let record = records.base + Int(foreseen) &* 4
+        last = foreseen
+        foreseen = record.load(as: UInt32.self)
+        return record.load(fromByteOffset: 4, as: UInt32.self)
+    }
+
     /// Finds the series of a spelling met before; remembers that it followed the last one.
     @inlinable
     public func find(_ start: UnsafePointer<UInt8>, length: Int) -> UInt32? {
+        find(start, length: length, hash: ByteHash.hash(start, length))
+    }
+
+    /// The same where the spelling's `ByteHash` is known.
+    @inlinable
+    public func find(_ start: UnsafePointer<UInt8>, length: Int, hash: UInt64) -> UInt32? {
         let base = records.base
-        let found = bySpelling.find(ByteHash.hash(start, length)) { candidate in
+        let found = bySpelling.find(hash) { candidate in
             let record = base + Int(candidate) &* 4
             return Int(record.load(fromByteOffset: 8, as: UInt32.self) & SeriesRecords.lengthMask) == length
                 && ByteHash.equal(
@@ -156,20 +192,18 @@ public final class SeriesDictionary {
     /// writes labels in random order would otherwise grow memory without end. Nor beyond 16 GiB of them in all, or one of
     /// 16 MiB.
     public func insert(_ start: UnsafePointer<UInt8>, length: Int, labels: SeriesLabels) -> UInt32 {
-        places.removeAll(keepingCapacity: true)
         let stand = labels.list(in: start, length, places: &places)
         return labels.packed.withUnsafeBufferPointer { packed in
-            intern(packed, spelling: (start, length, stand && places.count <= SeriesRecords.maxPlaces))
+            intern(packed, spelling: Spelling(start: start, length: length, hash: nil, hasPlaces: stand))
         }
     }
 
-    /// The same of a series that `PlainLabels.pack` made.
-    public func insert(_ start: UnsafePointer<UInt8>, length: Int, plain: borrowing PlainLabels) -> UInt32 {
-        places.removeAll(keepingCapacity: true)
+    /// The same of a series that `PlainLabels.pack` made; `hash` is the spelling's `ByteHash` where it is known.
+    public func insert(
+        _ start: UnsafePointer<UInt8>, length: Int, hash: UInt64? = nil, plain: PlainLabels
+    ) -> UInt32 {
         let stand = plain.list(in: start, length, places: &places)
-        return plain.packed.withUnsafeBufferPointer { packed in
-            intern(packed, spelling: (start, length, stand && places.count <= SeriesRecords.maxPlaces))
-        }
+        return intern(plain.packed, spelling: Spelling(start: start, length: length, hash: hash, hasPlaces: stand))
     }
 
     /// The index of a label set, new or known; `SampleBatch.overLimit` when there is no room for another series.
@@ -177,12 +211,17 @@ public final class SeriesDictionary {
         labels.packed.withUnsafeBufferPointer { intern($0, spelling: nil) }
     }
 
-    /// The index of packed labels, and a spelling of theirs; `hasPlaces` where `places` tells where they stand in it.
-    private func intern(
-        _ packed: UnsafeBufferPointer<UInt8>,
-        spelling: (start: UnsafePointer<UInt8>, length: Int, hasPlaces: Bool)?
-    ) -> UInt32 {
-        let hash = packed.baseAddress.map { ByteHash.hash($0, packed.count) } ?? 0
+    private struct Spelling {
+        let start: UnsafePointer<UInt8>
+        let length: Int
+        let hash: UInt64?
+        /// Whether `places` tells where the labels stand in it.
+        let hasPlaces: Bool
+    }
+
+    /// The index of packed labels, and a spelling of theirs.
+    private func intern(_ packed: UnsafeBufferPointer<UInt8>, spelling: Spelling?) -> UInt32 {
+        let hash = ByteHash.hash(packed)
         let known = known(packed, hash: hash)
         if known == nil, seriesCount >= maxSeries { onFull?() }
         guard known != nil || (seriesCount < maxSeries && records.hasRoom(packed.count)) else {
@@ -190,6 +229,7 @@ public final class SeriesDictionary {
             return SampleBatch.overLimit
         }
         let index = known ?? newIndex()
+        if known != nil, !records.isLabels(labelRecords[Int(index)]) { respellings += 1 }
         var record: UInt32?
         if let spelling, bySpelling.count < seriesCount * 8 + 4096, spelling.length <= SeriesRecords.maxSpelling,
             records.hasRoom(packed.count + spelling.length)
@@ -208,21 +248,17 @@ public final class SeriesDictionary {
     }
 
     /// Keeps a spelling of a series, whose labels it tells from then on where it has their places and no other has.
-    private func add(
-        _ spelling: (start: UnsafePointer<UInt8>, length: Int, hasPlaces: Bool), of index: UInt32
-    ) -> UInt32 {
+    private func add(_ spelling: Spelling, of index: UInt32) -> UInt32 {
         let old = labelRecords[Int(index)]
         let tellsLabels = spelling.hasPlaces && (old == 0 || records.isLabels(old))
-        let record = places.withUnsafeBufferPointer { places in
-            records.add(
-                spelling: spelling.start, length: spelling.length,
-                places: tellsLabels ? places : UnsafeBufferPointer(start: nil, count: 0), series: index)
-        }
+        let record = records.add(
+            spelling: spelling.start, length: spelling.length,
+            places: tellsLabels ? places.bytes : UnsafeBufferPointer(start: nil, count: 0), series: index)
         if tellsLabels {
             if old != 0 { records.drop(old) }
             labelRecords[Int(index)] = record
         }
-        bySpelling.insert(ByteHash.hash(spelling.start, spelling.length), record)
+        bySpelling.insert(spelling.hash ?? ByteHash.hash(spelling.start, spelling.length), record)
         follow(record)
         return record
     }
@@ -302,4 +338,23 @@ public final class SeriesDictionary {
 
     /// Whether `compact` would give back half of the memory, or spellings of removed series may be there.
     var needsCompacting: Bool { records.isWasteful || bySpelling.count > 0 }
+}
+
+/// A spelling that is expected next.
+public struct ForeseenSpelling {
+    /// Its first byte; good until the dictionary changes.
+    public let start: UnsafePointer<UInt8>
+    public let length: Int
+    /// Where the metric name stands in it, and its length in bytes; 0 where that is not told.
+    public let nameStart: Int
+    public let nameLength: Int
+
+    @inlinable
+    @inline(__always)
+    init(start: UnsafePointer<UInt8>, length: Int, nameStart: Int, nameLength: Int) {
+        self.start = start
+        self.length = length
+        self.nameStart = nameStart
+        self.nameLength = nameLength
+    }
 }

@@ -85,10 +85,11 @@ public struct SeriesLabels: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Lists where the texts stand within a spelling (`SeriesRecords`); false where one of them does not as it is, or the
-    /// spelling is a long one. Any place will do, for equal bytes are what counts; they are looked for in order, as most
-    /// formats write them.
-    func list(in start: UnsafePointer<UInt8>, _ length: Int, places: inout [UInt8]) -> Bool {
+    /// Lists where the texts stand within a spelling; false where one of them does not as it is, or the spelling or the list
+    /// is a long one. Any place will do, for equal bytes are what counts; they are looked for in order, as most formats write
+    /// them.
+    func list(in start: UnsafePointer<UInt8>, _ length: Int, places: inout PlaceList) -> Bool {
+        places.clear()
         guard length <= 1024 else { return false }
         return packed.withUnsafeBufferPointer { packed in
             guard let base = packed.baseAddress, memchr(base, Int32(OrderedText.escape), packed.count) == nil else {
@@ -102,7 +103,8 @@ public struct SeriesLabels: Sendable, Hashable, CustomStringConvertible {
                     let place = Self.place(of: base + at, size, in: start, from: end, length)
                         ?? Self.place(of: base + at, size, in: start, from: 0, length)
                 else { return false }
-                SeriesRecords.appendPlace(place, size, to: &places, end: &end)
+                guard places.append(place, size) else { return false }
+                end = place + size
                 at += size + 1
             }
             return true

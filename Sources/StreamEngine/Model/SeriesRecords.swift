@@ -7,8 +7,7 @@
 ///     spelling   next (4 bytes) · series (4) · length (3) · size of the places (1) · bytes · places
 ///     labels     length / 2^24 (4) · series (4) · length mod 2^24 (3) · 255 (1) · packed bytes (`OrderedText`)
 ///
-/// `next` is the record of the spelling that followed last time, 0 when none is known. Places are in the order of
-/// `SeriesLabels.packed`: for each text the gap to the end of the one before (zigzag) and its length, as varints.
+/// `next` is the record of the spelling that followed last time, 0 when none is known. Places are a `PlaceList`.
 ///
 /// A record is known by its offset, counted in four bytes, so 16 GiB of them can be told apart. 0 is no record.
 @usableFromInline
@@ -20,8 +19,6 @@ struct SeriesRecords: ~Copyable {
     @usableFromInline static let header = 12
     @usableFromInline static let lengthMask: UInt32 = 0xFF_FFFF
     private static let labelsMark: UInt32 = 0xFF
-    /// The longest list of places.
-    static let maxPlaces = 254
     /// The longest spelling that is kept.
     static let maxSpelling = Int(lengthMask)
     /// A record of nobody.
@@ -202,27 +199,6 @@ struct SeriesRecords: ~Copyable {
             return true
         }
         return packed
-    }
-
-    // MARK: Places
-
-    /// Appends the place of a text to a list of them. `end` is where the text before it ends, and then where this one does.
-    @inline(__always)
-    static func appendPlace(_ start: Int, _ length: Int, to places: inout [UInt8], end: inout Int) {
-        let gap = start - end
-        append(gap << 1 ^ gap >> (Int.bitWidth - 1), to: &places)
-        append(length, to: &places)
-        end = start + length
-    }
-
-    @inline(__always)
-    private static func append(_ value: Int, to bytes: inout [UInt8]) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest | 0x80))
-            rest >>= 7
-        }
-        bytes.append(UInt8(truncatingIfNeeded: rest))
     }
 
     @inline(__always)

@@ -318,18 +318,55 @@ import Testing
         #expect(decoded.samples.count == 300)
     }
 
+    /// Nothing of a series is kept twice: not its name, which this format writes twice, nor its labels beside their spelling.
+    @Test(arguments: ["", " "]) func spellingsTellTheLabels(space: String) throws {
+        let series = SeriesDictionary()
+        let batch = SampleBatch()
+        let decoder = try format("sample-json").makeDecoder(limits: DecodeLimits())
+        let name = String(repeating: "long_metric_name_", count: 5)
+        func scrape(_ time: Int) {
+            let lines = (0..<1000).map { index in
+                #"{"timestamp":\#(time),"value":"1","name":"\#(name)\#(index)","labels":\#(space){"__name__":"\#(name)\#(index)","#
+                    + #""instance":"node-\#(index):9100"}}"#
+            }
+            Array(lines.joined(separator: "\n").utf8).withUnsafeBufferPointer {
+                decoder.decode(
+                    RawRecord(bytes: $0, offset: 0, timestampMs: nil, linesAreRecords: true), latestTimestampMs: .max,
+                    series: series, into: batch)
+            }
+        }
+        for time in 1...3 { scrape(time) }
+        #expect(batch.count == 3000 && batch.bad.isEmpty && series.seriesCount == 1000)
+        #expect(batch.series[0] == batch.series[2000] && batch.series[999] == batch.series[1999])
+        // A spelling, less than a hundred bytes of records and tables; with a space the name is in it twice.
+        let spelling = space.isEmpty ? name.utf8.count + 45 : 2 * name.utf8.count + 60
+        #expect(series.byteCount / 1000 < spelling + 100, "\(series.byteCount) bytes")
+    }
+
     /// Series whose spellings begin alike, in changing order, so that look-ups and forecasts are all tried and missed.
     @Test func likeSpellingsInAnyOrder() throws {
+        let name127 = String(repeating: "n", count: 127)
         let spellings = [
             #""name":"m""#, #""name":"m","labels":{}"#, #""labels":{},"name":"m""#, #""labels":{"__name__":"m"}"#,
             #""name":"m","labels":{"a":"}"}"#, #""labels":{"a":"}"},"name":"m""#, #""name":"m", "labels":{"a":"x"}"#,
             #""name":"m","labels":{"a":"x"}"#, #""labels":{"a":"x"},"name":"m""#, #""labels":{"a":"x"},"name":"mm""#,
             #""labels":{"a":"x","__name__":"m"}"#, #""labels":{"a":"x","__name__":"m"},"name":"m""#,
             #""labels":{"a":"x","__name__":"m"},"name":"n""#, #""name":"m","labels":{"__name__":"n"}"#,
+            // The name twice, as the prometheus-kafka-adapter writes it.
+            #""name":"m","labels":{"__name__":"m"}"#, #""name":"m","labels":{"__name__":"m","a":"x"}"#,
+            #""name":"m","labels":{"__name__":"m", "a":"x"}"#, #""name":"m","labels": {"__name__":"m","a":"x"}"#,
+            #""labels":{"__name__":"m","a":"x"}"#, #""labels":{"__name__":"m","a":"x"},"name":"m""#,
+            #""name":"m","labels":{"__name__":"m","a":"}"}"#, #""name":"mm","labels":{"__name__":"mm","a":"x"}"#,
+            #""name":"m\\","labels":{"__name__":"m\\","a":"x"}"#, #""name":"m\"","labels":{"__name__":"m\"","a":"x"}"#,
+            #""name":"m","labels":{"__name__":"mm","a":"x"}"#, #""name":"","labels":{"__name__":"","a":"x"}"#,
+            #""name":"\#(name127)","labels":{"__name__":"\#(name127)","a":"x"}"#,
+            #""name":"\#(name127)n","labels":{"__name__":"\#(name127)n","a":"x"}"#,
         ]
         let series: [String?] = [
             "m", "m", "m", "m", #"m{a="}"}"#, #"m{a="}"}"#, #"m{a="x"}"#, #"m{a="x"}"#, #"m{a="x"}"#, #"mm{a="x"}"#,
             #"m{a="x"}"#, #"m{a="x"}"#, nil, nil,
+            "m", #"m{a="x"}"#, #"m{a="x"}"#, #"m{a="x"}"#, #"m{a="x"}"#, #"m{a="x"}"#, #"m{a="}"}"#, #"mm{a="x"}"#,
+            #"m\{a="x"}"#, #"m"{a="x"}"#, nil, nil, #"\#(name127){a="x"}"#, #"\#(name127)n{a="x"}"#,
         ]
         var random = Seeded(3)
         var lines: [String] = []

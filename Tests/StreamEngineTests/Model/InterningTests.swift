@@ -142,7 +142,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func plainLabelsAreTheSameSeries(seed: UInt64) {
         var random = SeededRandom(seed: seed)
-        var plain = PlainLabels()
+        let plain = PlainLabels()
         var taken = 0
         for _ in 0..<3000 {
             let names = ["a", "ab", "b", "job", "__name__", ""].map { ByteString($0) }

@@ -45,7 +45,7 @@ import Testing
         return bytes.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return .max }
             if let pairs = spelled.pairs {
-                var plain = PlainLabels()
+                let plain = PlainLabels()
                 plain.begin()
                 // Where they stand in the spelling.
                 var at = spelled.labels.name.count + 1
