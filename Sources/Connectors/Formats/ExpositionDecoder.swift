@@ -54,7 +54,7 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
         _ start: BytePointer, _ end: BytePointer, _ line: Int, _ context: RecordContext, _ series: SeriesDictionary,
         _ batch: SampleBatch
     ) -> BytePointer? {
-        guard var (id, length) = series.predict(start, available: end - start) ?? lookUp(start, end, series)
+        guard let (found, length) = series.predict(start, available: end - start) ?? lookUp(start, end, series)
         else { return nil }
         var p = start + length
         skipBlanks(&p, end)
@@ -79,7 +79,9 @@ final class ExpositionDecoder<Dialect: ExpositionDialect>: RecordDecoder {
         }
         guard lineEnd - start <= limits.maxLineBytes, context.accepts(timestampMs) else { return nil }
         // Last, so that a bad line leaves no trace in the dictionary.
-        if id == Self.unknown { id = series.insert(start, length: length, hash: newHash, plain: plainLabels) }
+        let id =
+            found == Self.unknown
+            ? series.insert(start, length: length, hash: newHash, plain: plainLabels) : found
         batch.append(
             series: id, timestampMs: timestampMs, value: value, place: UInt32(truncatingIfNeeded: line))
         return p
