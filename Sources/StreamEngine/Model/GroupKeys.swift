@@ -44,13 +44,8 @@ public struct GroupKeys: ~Copyable {
     public mutating func write(_ groups: some Sequence<UInt32>, to keys: inout PackedKeys) {
         for group in groups where holds(group) {
             let source = sources[Int(group)]
-            keys.append(group) { bytes in
-                if source & GroupKeys.ownBit != 0 {
-                    bytes.append(contentsOf: own.bytes(source & ~GroupKeys.ownBit))
-                } else {
-                    write(source, to: &bytes)
-                }
-            }
+            let key = source & GroupKeys.ownBit != 0 ? own.bytes(source & ~GroupKeys.ownBit) : write(source)
+            keys.append(group) { $0.append(contentsOf: key) }
         }
     }
 
