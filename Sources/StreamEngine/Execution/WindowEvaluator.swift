@@ -61,11 +61,11 @@ struct WindowGroups {
     fileprivate var takenKeys = 0
     fileprivate var parts: [Part]
 
-    /// What one contribution has of them.
+    /// What one contribution has of them, in key order.
     fileprivate struct Part {
-        /// The keys, and where each stands in the contribution's columns.
-        var keys: [UInt32]
-        var positions: [UInt32]
+        /// The place of each among all groups, and where it stands in the contribution's columns.
+        var slots: [UInt32] = []
+        var positions: [UInt32] = []
         /// How many were merged.
         var taken = 0
     }
@@ -91,6 +91,9 @@ final class WindowEvaluator {
     /// What few groups are merged into, used again for the next ones, and for how many there is room.
     private var spare: (columns: [any StateColumn], count: Int) = ([], 0)
     private static let spareMax = 1 << 14
+    /// `none` but while the groups of a window are put in order.
+    private var slotOfRank: [UInt32] = []
+    private static let none = UInt32.max
 
     init(plan: QueryPlan) {
         self.plan = plan
@@ -99,73 +102,92 @@ final class WindowEvaluator {
 
     /// The groups of these contributions. `ranks` gives the order of keys; with `only` other keys are left out.
     func groups(_ contributions: [Contribution], ranks: [UInt32], only: Set<UInt32>?) -> WindowGroups {
-        let parts = contributions.map { WindowEvaluator.inKeyOrder($0, ranks, only) }
-        let keys = parts.reduce([]) { WindowEvaluator.union($0, $1.keys, ranks) }
-        return WindowGroups(keys: keys, parts: parts)
+        if slotOfRank.count < ranks.count {
+            slotOfRank.append(contentsOf: repeatElement(Self.none, count: ranks.count - slotOfRank.count))
+        }
+        return slotOfRank.withUnsafeMutableBufferPointer { slotOfRank in
+            ranks.withUnsafeBufferPointer { ranks in
+                let keys = WindowEvaluator.inKeyOrder(contributions, ranks, only, slotOfRank)
+                let parts = contributions.map { WindowEvaluator.part($0, ranks, slotOfRank, slotCount: keys.count) }
+                for key in keys { slotOfRank[Int(ranks[Int(key)])] = Self.none }
+                return WindowGroups(keys: keys, parts: parts)
+            }
+        }
     }
 
-    /// A contribution's groups by the rank of their keys: by counting where most keys occur, else by sorting.
+    /// The keys of some contributions, each once: by counting where most keys occur, else by sorting. Notes the place of each
+    /// at its rank.
     private static func inKeyOrder(
-        _ contribution: Contribution, _ ranks: [UInt32], _ only: Set<UInt32>?
+        _ contributions: [Contribution], _ ranks: UnsafeBufferPointer<UInt32>, _ only: Set<UInt32>?,
+        _ slotOfRank: UnsafeMutableBufferPointer<UInt32>
+    ) -> [UInt32] {
+        let most = contributions.reduce(0) { $0 + $1.keys.count }
+        var keys: [UInt32] = []
+        keys.reserveCapacity(min(most, ranks.count))
+        for contribution in contributions {
+            for key in contribution.keys where slotOfRank[Int(ranks[Int(key)])] == none && only?.contains(key) ?? true {
+                slotOfRank[Int(ranks[Int(key)])] = key
+                keys.append(key)
+            }
+        }
+        if most * 8 >= ranks.count {
+            keys.removeAll(keepingCapacity: true)
+            for rank in ranks.indices where slotOfRank[rank] != none { keys.append(slotOfRank[rank]) }
+        } else {
+            keys.sort { ranks[Int($0)] < ranks[Int($1)] }
+        }
+        for (slot, key) in keys.enumerated() { slotOfRank[Int(ranks[Int(key)])] = UInt32(truncatingIfNeeded: slot) }
+        return keys
+    }
+
+    private static func part(
+        _ contribution: Contribution, _ ranks: UnsafeBufferPointer<UInt32>,
+        _ slotOfRank: UnsafeMutableBufferPointer<UInt32>, slotCount: Int
     ) -> WindowGroups.Part {
-        let keys = contribution.keys
-        let groups = contribution.partial.indexedByGroup ? contribution.partial.groups : nil
-        var rows = keys.indices.map { UInt32(truncatingIfNeeded: $0) }
-        if let only { rows.removeAll { !only.contains(keys[Int($0)]) } }
-        guard rows.count * 8 >= ranks.count else {
-            rows.sort { ranks[Int(keys[Int($0)])] < ranks[Int(keys[Int($1)])] }
-            return WindowGroups.Part(
-                keys: rows.map { keys[Int($0)] }, positions: rows.map { groups?[Int($0)] ?? $0 })
-        }
-        // Each key's position and itself, at its rank.
-        var byRank = [UInt64](repeating: .max, count: ranks.count)
-        for row in rows {
-            let key = keys[Int(row)]
-            byRank[Int(ranks[Int(key)])] = UInt64(groups?[Int(row)] ?? row) << 32 | UInt64(key)
-        }
-        var part = WindowGroups.Part(keys: [], positions: [])
-        part.keys.reserveCapacity(rows.count)
-        part.positions.reserveCapacity(rows.count)
-        for entry in byRank where entry != .max {
-            part.keys.append(UInt32(truncatingIfNeeded: entry))
-            part.positions.append(UInt32(truncatingIfNeeded: entry >> 32))
+        let groups = contribution.partial.groups
+        let isIndexedByGroup = contribution.partial.indexedByGroup
+        var part = WindowGroups.Part()
+        part.slots.reserveCapacity(contribution.keys.count)
+        part.positions.reserveCapacity(contribution.keys.count)
+        if contribution.keys.count * 8 >= slotCount {
+            var positionOfSlot = [UInt32](repeating: none, count: slotCount)
+            for (row, key) in contribution.keys.enumerated() {
+                let slot = slotOfRank[Int(ranks[Int(key)])]
+                guard slot != none else { continue }
+                positionOfSlot[Int(slot)] = isIndexedByGroup ? groups[row] : UInt32(truncatingIfNeeded: row)
+            }
+            for slot in 0..<slotCount where positionOfSlot[slot] != none {
+                part.slots.append(UInt32(truncatingIfNeeded: slot))
+                part.positions.append(positionOfSlot[slot])
+            }
+        } else {
+            var entries: [UInt64] = []
+            for (row, key) in contribution.keys.enumerated() {
+                let slot = slotOfRank[Int(ranks[Int(key)])]
+                guard slot != none else { continue }
+                entries.append(UInt64(slot) << 32 | UInt64(isIndexedByGroup ? groups[row] : UInt32(row)))
+            }
+            entries.sort()
+            part.slots = entries.map { UInt32(truncatingIfNeeded: $0 >> 32) }
+            part.positions = entries.map { UInt32(truncatingIfNeeded: $0) }
         }
         return part
-    }
-
-    /// The keys of two lists in key order, each once.
-    private static func union(_ a: [UInt32], _ b: [UInt32], _ ranks: [UInt32]) -> [UInt32] {
-        guard !a.isEmpty else { return b }
-        var keys: [UInt32] = []
-        keys.reserveCapacity(a.count + b.count)
-        var next = 0
-        for key in a {
-            let rank = ranks[Int(key)]
-            while next < b.count, ranks[Int(b[next])] < rank {
-                keys.append(b[next])
-                next += 1
-            }
-            if next < b.count, b[next] == key { next += 1 }
-            keys.append(key)
-        }
-        keys.append(contentsOf: b[next...])
-        return keys
     }
 
     /// Merges the next `count` groups by key: panes were merged by time before, partitions follow in order of topic bytes and
     /// number (SEMANTICS §4). What it gives is good until the next call.
     func merge(_ count: Int, of groups: inout WindowGroups, _ contributions: [Contribution]) -> MergedGroups {
-        let keys = Array(groups.keys[groups.takenKeys...].prefix(count))
-        groups.takenKeys += keys.count
+        let range = groups.takenKeys..<min(groups.takenKeys + count, groups.keys.count)
+        let keys = Array(groups.keys[range])
+        groups.takenKeys = range.upperBound
         if contributions.count == 1, let partial = contributions.first?.partial {
             // Nothing to merge: read the partial's columns where they are.
-            let positions = groups.parts[0].positions[groups.parts[0].taken...].prefix(keys.count)
-            groups.parts[0].taken += keys.count
-            return MergedGroups(columns: partial.columns, positions: Array(positions), keys: keys)
+            return MergedGroups(
+                columns: partial.columns, positions: Array(groups.parts[0].positions[range]), keys: keys)
         }
         let columns = emptyColumns(keys.count)
         for (place, contribution) in contributions.enumerated() {
-            WindowEvaluator.merge(contribution.partial.columns, &groups.parts[place], of: keys, into: columns)
+            WindowEvaluator.merge(contribution.partial.columns, &groups.parts[place], in: range, into: columns)
         }
         return MergedGroups(columns: columns, positions: keys.indices.map { UInt32($0) }, keys: keys)
     }
@@ -187,26 +209,21 @@ final class WindowEvaluator {
         return spare.columns
     }
 
-    /// Merges what one contribution has of `keys`, which begin where it was merged up to.
+    /// Merges what one contribution has of the groups of `range`, which begins where it was merged up to.
     private static func merge(
-        _ theirs: [any StateColumn], _ part: inout WindowGroups.Part, of keys: [UInt32], into columns: [any StateColumn]
+        _ theirs: [any StateColumn], _ part: inout WindowGroups.Part, in range: Range<Int>,
+        into columns: [any StateColumn]
     ) {
-        var targets: [UInt32] = []
-        targets.reserveCapacity(keys.count)
-        var next = part.taken
-        part.keys.withUnsafeBufferPointer { own in
-            for (slot, key) in keys.enumerated() where next < own.count && own[next] == key {
-                targets.append(UInt32(truncatingIfNeeded: slot))
-                next += 1
-            }
-        }
+        var end = part.taken
+        while end < part.slots.count, part.slots[end] < range.upperBound { end += 1 }
+        let targets = part.slots[part.taken..<end].map { $0 - UInt32(truncatingIfNeeded: range.lowerBound) }
         part.positions.withUnsafeBufferPointer { positions in
-            let sources = UnsafeBufferPointer(rebasing: positions[part.taken..<next])
+            let sources = UnsafeBufferPointer(rebasing: positions[part.taken..<end])
             targets.withUnsafeBufferPointer { targets in
                 for (mine, theirs) in zip(columns, theirs) { mine.merge(theirs, sources: sources, targets: targets) }
             }
         }
-        part.taken = next
+        part.taken = end
     }
 
     /// The aggregate columns of a merged window, in the plan's order, and which rows to keep (nil: all).

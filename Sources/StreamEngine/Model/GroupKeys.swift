@@ -44,8 +44,8 @@ public struct GroupKeys: ~Copyable {
     public mutating func write(_ groups: some Sequence<UInt32>, to keys: inout PackedKeys) {
         for group in groups where holds(group) {
             let source = sources[Int(group)]
-            let key = source & GroupKeys.ownBit != 0 ? own.bytes(source & ~GroupKeys.ownBit) : write(source)
-            keys.append(group) { $0.append(contentsOf: key) }
+            let isOwn = source & GroupKeys.ownBit != 0
+            keys.append(group, isOwn ? own.bytes(source & ~GroupKeys.ownBit) : write(source))
         }
     }
 

@@ -8,12 +8,14 @@ public struct PackedKeys: Sendable {
     public init() {}
 
     /// Adds the key of a group.
-    mutating func append(_ group: UInt32, _ key: GroupKey) { append(group) { $0 += key.packed } }
+    mutating func append(_ group: UInt32, _ key: GroupKey) {
+        key.packed.withUnsafeBufferPointer { append(group, $0) }
+    }
 
-    /// Adds the key of a group, which `write` puts at the end of the bytes.
-    mutating func append(_ group: UInt32, _ write: (inout [UInt8]) -> Void) {
+    /// Adds the key of a group by its packed bytes.
+    mutating func append(_ group: UInt32, _ key: UnsafeBufferPointer<UInt8>) {
         groups.append(group)
-        write(&bytes)
+        bytes.append(contentsOf: key)
         ends.append(bytes.count)
     }
 

@@ -62,7 +62,7 @@ import Testing
         while let (task, _) = turns.take() {
             counts[task] += 1
             turns.give(
-                task, standing(frozen: 1 << 19, older: task == 1 && counts[1] > 2 ? 1 << 19 : 0, mayGoOn: task != 0))
+                task, standing(frozen: 1 << 20, older: task == 1 && counts[1] > 2 ? 1 << 20 : 0, mayGoOn: task != 0))
         }
         #expect(counts == [1, 3, 255])
     }

@@ -21,6 +21,9 @@ struct ParquetColumnBuffer {
     private(set) var texts: [ByteString] = []
     private(set) var textBytes = 0
     private var codeOfText: [ByteString: UInt32] = [:]
+    /// The dictionary of the batch before, and the codes here of those of its texts that are known. Kept, it cannot change.
+    private var theirTexts: [ByteString] = []
+    private var theirCodes: [UInt32] = []
 
     /// A buffer with room for `room` cells: growing to it moves no cell.
     init(type: ColumnType, room: Int = 0) {
@@ -50,6 +53,8 @@ struct ParquetColumnBuffer {
         texts = []
         textBytes = 0
         codeOfText = [:]
+        theirTexts = []
+        theirCodes = []
     }
 
     /// Values without nulls.
@@ -100,14 +105,23 @@ struct ParquetColumnBuffer {
             break
         }
         if isAnyNull { noteRows(count, isNull: isNull) } else { noteRows(count) }
-        // A dictionary may hold far more than these rows use, and the same text twice.
-        var known = [UInt32](repeating: .max, count: dictionary.count)
+        // A dictionary may hold far more than these rows use, and the same text twice. The parts of a window share one.
+        if dictionary.isEmpty || !isSame(dictionary, theirTexts) {
+            theirTexts = dictionary
+            theirCodes = Array(repeating: .max, count: dictionary.count)
+        }
         // No reserveCapacity: it would make the array exactly as large, so that each batch moves all of it.
         for row in 0..<count where !isAnyNull || !isNull(row) {
             let theirs = code(row)
-            if known[theirs] == .max { known[theirs] = intern(dictionary[theirs]) }
-            codes.append(known[theirs])
+            if theirCodes[theirs] == .max { theirCodes[theirs] = intern(dictionary[theirs]) }
+            codes.append(theirCodes[theirs])
         }
+    }
+
+    /// Whether two arrays are one in memory.
+    private func isSame(_ a: [ByteString], _ b: [ByteString]) -> Bool {
+        a.count == b.count
+            && a.withUnsafeBufferPointer { a in b.withUnsafeBufferPointer { a.baseAddress == $0.baseAddress } }
     }
 
     private mutating func intern(_ text: ByteString) -> UInt32 {
