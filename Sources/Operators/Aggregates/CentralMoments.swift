@@ -23,6 +23,8 @@ public struct CentralMoments: AggregateState {
 
     public init() {}
 
+    public static var ignoresTime: Bool { true }
+
     /// The number of rows.
     @inline(__always)
     public var count: UInt64 {
@@ -84,48 +86,158 @@ public struct CentralMoments: AggregateState {
     /// Groups that are looked at together by `combine`.
     private static let run = 32
 
-    // Series that are scraped together have as many samples in each pane: where the groups of a run all have, the counts'
-    // share is divided once for all of them. The same operations in the same order as `merge`, so the same bits.
+    /// A state below 2^31 rows in a vector's loop.
+    private typealias Parts = (mean: Double, rest: Double, squares: Double)
+
+    /// Merges states of `myCount` and `theirCount` rows, neither 0, together below 2^31: the counts' share is divided once
+    /// for all of them. The same operations in the same order as `merge`, so the same bits.
+    @inline(__always)
+    private static func combine(
+        _ range: Range<Int>, myCount: UInt64, theirCount: UInt64, into target: UnsafeMutablePointer<Self>,
+        mine: (Int) -> Parts, theirs: (Int) -> Parts
+    ) {
+        let share = Double(theirCount) / Double(myCount &+ theirCount)
+        let weight = Double(myCount) * share
+        let packedCount = (myCount &+ theirCount) << 32
+        for index in range {
+            let (mine, theirs) = (mine(index), theirs(index))
+            let apart = (theirs.mean - mine.mean) + (theirs.rest - mine.rest)
+            let squares = mine.squares + (theirs.squares + apart * apart * weight)
+            let add = mine.rest + apart * share
+            let next = mine.mean + add
+            let taken = next - mine.mean
+            let rest = (mine.mean - (next - taken)) + (add - taken)
+            target[index].mean = next
+            target[index].squares = squares
+            target[index].packed = packedCount | UInt64(Float(rest).bitPattern)
+        }
+    }
+
+    @inline(__always)
+    private static func parts(_ state: UnsafePointer<Self>) -> Parts {
+        (state.pointee.mean, shortRest(state.pointee.packed), state.pointee.squares)
+    }
+
+    /// A lone value is the mean, and nothing is beside it. (0 is what -0 becomes as a mean.)
+    @inline(__always)
+    private static func parts(lone value: Double) -> Parts { (0 + value, 0, 0) }
+
+    // Series that are scraped together have as many samples in each pane: where the groups of a run all have, they are merged
+    // by vectors.
+
     public static func combine(
         _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
         into target: UnsafeMutablePointer<Self>
     ) {
         var start = 0
         while start < count {
-            let end = min(start &+ run, count)
+            let range = start..<min(start &+ run, count)
             let mine = earlier[start].packed
             let theirs = later[start].packed
             var difference: UInt64 = 0
-            for index in start..<end {
+            for index in range {
                 difference |= (earlier[index].packed ^ mine) | (later[index].packed ^ theirs)
             }
             let (myCount, theirCount) = (mine >> 32, theirs >> 32)
             if difference >> 32 == 0, myCount > 0, theirCount > 0, myCount &+ theirCount < 1 << 31 {
-                let share = Double(theirCount) / Double(myCount &+ theirCount)
-                let weight = Double(myCount) * share
-                let packedCount = (myCount &+ theirCount) << 32
-                for index in start..<end {
-                    let mean = earlier[index].mean
-                    let meanRest = shortRest(earlier[index].packed)
-                    let apart = (later[index].mean - mean) + (shortRest(later[index].packed) - meanRest)
-                    let squares = earlier[index].squares + (later[index].squares + apart * apart * weight)
-                    let add = meanRest + apart * share
-                    let next = mean + add
-                    let taken = next - mean
-                    let rest = (mean - (next - taken)) + (add - taken)
-                    target[index].mean = next
-                    target[index].squares = squares
-                    target[index].packed = packedCount | UInt64(Float(rest).bitPattern)
+                // Read and written through one pointer: of two, a vector's loop has to know that they do not overlap.
+                if UnsafePointer(target) == earlier {
+                    combine(range, myCount: myCount, theirCount: theirCount, into: target) {
+                        parts(target + $0)
+                    } theirs: {
+                        parts(later + $0)
+                    }
+                } else {
+                    combine(range, myCount: myCount, theirCount: theirCount, into: target) {
+                        parts(earlier + $0)
+                    } theirs: {
+                        parts(later + $0)
+                    }
                 }
             } else {
-                for index in start..<end {
+                for index in range {
                     var state = earlier[index]
                     state.merge(later[index])
                     target[index] = state
                 }
             }
-            start = end
+            start = range.upperBound
         }
+    }
+
+    public static func fill(_ target: UnsafeMutablePointer<Self>, lone values: UnsafePointer<Double>, count: Int) {
+        for index in 0..<count {
+            let isThere = !values[index].isNaN
+            target[index].mean = isThere ? 0 + values[index] : 0
+            target[index].squares = 0
+            target[index].packed = isThere ? 1 << 32 : 0
+        }
+    }
+
+    public static func append(lone values: UnsafePointer<Double>, count: Int, to target: UnsafeMutablePointer<Self>) {
+        var start = 0
+        while start < count {
+            let range = start..<min(start &+ run, count)
+            let myCount = commonCount(target, values, range)
+            if myCount > 0 {
+                combine(range, myCount: myCount, theirCount: 1, into: target) {
+                    parts(target + $0)
+                } theirs: {
+                    parts(lone: values[$0])
+                }
+            } else {
+                for index in range where !values[index].isNaN { target[index].merge(one(values[index])) }
+            }
+            start = range.upperBound
+        }
+    }
+
+    public static func combine(
+        lone values: UnsafePointer<Double>, _ later: UnsafePointer<Self>, count: Int,
+        into target: UnsafeMutablePointer<Self>
+    ) {
+        var start = 0
+        while start < count {
+            let range = start..<min(start &+ run, count)
+            let theirCount = commonCount(later, values, range)
+            if theirCount > 0 {
+                combine(range, myCount: 1, theirCount: theirCount, into: target) {
+                    parts(lone: values[$0])
+                } theirs: {
+                    parts(later + $0)
+                }
+            } else {
+                for index in range {
+                    var state = values[index].isNaN ? Self() : one(values[index])
+                    state.merge(later[index])
+                    target[index] = state
+                }
+            }
+            start = range.upperBound
+        }
+    }
+
+    /// The number of rows of each of these groups, where they have as many and there is a lone value for each; else 0.
+    @inline(__always)
+    private static func commonCount(
+        _ states: UnsafePointer<Self>, _ values: UnsafePointer<Double>, _ range: Range<Int>
+    ) -> UInt64 {
+        let first = states[range.lowerBound].packed
+        var difference: UInt64 = 0
+        var missing: UInt64 = 0
+        for index in range {
+            difference |= states[index].packed ^ first
+            missing |= LoneRow.notFinite(values[index])
+        }
+        return difference >> 32 == 0 && missing & LoneRow.mark == 0 && first >> 32 < 1 << 30 ? first >> 32 : 0
+    }
+
+    /// The state of one row.
+    @inline(__always)
+    private static func one(_ value: Double) -> Self {
+        var state = Self()
+        state.update(value, at: 0)
+        return state
     }
 
     /// The mean's lower part of a state below 2^31 rows.

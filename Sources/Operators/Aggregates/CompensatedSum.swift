@@ -17,6 +17,8 @@ public struct CompensatedSum: AggregateState {
 
     public init() {}
 
+    public static var ignoresTime: Bool { true }
+
     /// The sum, or nil without a row.
     @inline(__always)
     public var total: Double? { lost.isNaN ? nil : sum + lost }
@@ -40,27 +42,88 @@ public struct CompensatedSum: AggregateState {
         sum = next
     }
 
-    // Where both have rows and nothing is infinite or NaN, which is nearly always, the cases of `add` fall away and one look
-    // at the result tells that they did.
+    /// A sum and what it has lost, in a vector's loop.
+    private typealias Parts = (sum: Double, lost: Double)
+
+    /// How many groups are added up before a look at whether all is well.
+    private static let run = 32
+
+    /// Adds `theirs(i)` to `mine(i)` for all i below `count`, into `target`. Where both have rows and nothing is infinite or
+    /// NaN, which is nearly always, the cases of `add` fall away, and one look at the losses of a run tells that they did;
+    /// `exact(i)` gives the state where they did not.
+    @inline(__always)
+    private static func combine(
+        count: Int, into target: UnsafeMutablePointer<Self>, mine: (Int) -> Parts, theirs: (Int) -> Parts,
+        exact: (Int) -> Self
+    ) {
+        withUnsafeTemporaryAllocation(of: Self.self, capacity: run) { room in
+            guard let sums = room.baseAddress else { return }
+            var start = 0
+            while start < count {
+                let end = min(start &+ run, count)
+                var notFinite: UInt64 = 0
+                for index in start..<end {
+                    let (mine, theirs) = (mine(index), theirs(index))
+                    let next = mine.sum + theirs.sum
+                    let taken = next - mine.sum
+                    let error = (mine.sum - (next - taken)) + (theirs.sum - taken)
+                    let lost = mine.lost + theirs.lost + error
+                    sums[index &- start].sum = next
+                    sums[index &- start].lost = lost
+                    notFinite |= LoneRow.notFinite(lost)
+                }
+                if notFinite & LoneRow.mark == 0 {
+                    (target + start).update(from: sums, count: end &- start)
+                } else {
+                    for index in start..<end { target[index] = exact(index) }
+                }
+                start = end
+            }
+        }
+    }
+
     public static func combine(
         _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
         into target: UnsafeMutablePointer<Self>
     ) {
-        for index in 0..<count {
-            let mine = earlier[index]
-            let theirs = later[index]
-            let next = mine.sum + theirs.sum
-            let taken = next - mine.sum
-            let error = (mine.sum - (next - taken)) + (theirs.sum - taken)
-            let lost = mine.lost + theirs.lost + error
-            if lost.magnitude < .infinity {
-                target[index].sum = next
-                target[index].lost = lost
-            } else {
-                var state = mine
-                state.merge(theirs)
-                target[index] = state
-            }
+        combine(count: count, into: target) {
+            (earlier[$0].sum, earlier[$0].lost)
+        } theirs: {
+            (later[$0].sum, later[$0].lost)
+        } exact: {
+            var state = earlier[$0]
+            state.merge(later[$0])
+            return state
+        }
+    }
+
+    // The state of a lone value is the value, of which nothing is lost.
+
+    public static func append(lone values: UnsafePointer<Double>, count: Int, to target: UnsafeMutablePointer<Self>) {
+        combine(count: count, into: target) {
+            (target[$0].sum, target[$0].lost)
+        } theirs: {
+            (values[$0], 0)
+        } exact: {
+            var state = target[$0]
+            if !values[$0].isNaN { state.add(values[$0], lost: 0) }
+            return state
+        }
+    }
+
+    public static func combine(
+        lone values: UnsafePointer<Double>, _ later: UnsafePointer<Self>, count: Int,
+        into target: UnsafeMutablePointer<Self>
+    ) {
+        combine(count: count, into: target) {
+            (values[$0], 0)
+        } theirs: {
+            (later[$0].sum, later[$0].lost)
+        } exact: {
+            var state = Self()
+            if !values[$0].isNaN { state.add(values[$0], lost: 0) }
+            state.merge(later[$0])
+            return state
         }
     }
 

@@ -10,6 +10,8 @@ public struct Smallest: AggregateState {
 
     public init() {}
 
+    public static var ignoresTime: Bool { true }
+
     /// The minimum, or nil without a row.
     @inline(__always)
     public var value: Double? { ExtremeMark.isEmpty(best) ? nil : best }
@@ -29,21 +31,62 @@ public struct Smallest: AggregateState {
         update(value, at: 0)
     }
 
-    // Where neither is NaN, nor empty, which is a NaN, the better is taken without a branch.
     public static func combine(
         _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
         into target: UnsafeMutablePointer<Self>
     ) {
-        for index in 0..<count {
-            let mine = earlier[index]
-            let theirs = later[index].best
-            if mine.best.isNaN || theirs.isNaN {
-                var state = mine
-                state.merge(later[index])
-                target[index] = state
-            } else {
-                target[index].best = theirs < mine.best ? theirs : mine.best
+        var start = 0
+        while start < count {
+            let range = start..<min(start &+ ExtremeMark.run, count)
+            var notFinite: UInt64 = 0
+            for index in range {
+                notFinite |= LoneRow.notFinite(earlier[index].best) | LoneRow.notFinite(later[index].best)
             }
+            if notFinite & LoneRow.mark != 0 {
+                for index in range {
+                    var state = earlier[index]
+                    state.merge(later[index])
+                    target[index] = state
+                }
+            } else if UnsafePointer(target) == earlier {
+                // Read and written through one pointer: of two, a vector's loop has to know that they do not overlap.
+                for index in range {
+                    let (mine, theirs) = (target[index].best, later[index].best)
+                    target[index].best = theirs < mine ? theirs : mine
+                }
+            } else {
+                for index in range {
+                    let (mine, theirs) = (earlier[index].best, later[index].best)
+                    target[index].best = theirs < mine ? theirs : mine
+                }
+            }
+            start = range.upperBound
+        }
+    }
+
+    // A lone value is finite, or NaN where there is none: what is compared with NaN is not better.
+
+    public static func fill(_ target: UnsafeMutablePointer<Self>, lone values: UnsafePointer<Double>, count: Int) {
+        for index in 0..<count { target[index].best = values[index].isNaN ? ExtremeMark.empty : values[index] }
+    }
+
+    public static func append(lone values: UnsafePointer<Double>, count: Int, to target: UnsafeMutablePointer<Self>) {
+        for index in 0..<count {
+            let (mine, theirs) = (target[index].best, values[index])
+            let better = theirs < mine ? theirs : mine
+            let there = mine.isNaN ? theirs : better
+            target[index].best = theirs.isNaN ? mine : there
+        }
+    }
+
+    public static func combine(
+        lone values: UnsafePointer<Double>, _ later: UnsafePointer<Self>, count: Int,
+        into target: UnsafeMutablePointer<Self>
+    ) {
+        for index in 0..<count {
+            let (mine, theirs) = (values[index], later[index].best)
+            let better = theirs < mine ? theirs : mine
+            target[index].best = mine.isNaN ? theirs : better
         }
     }
 
@@ -57,6 +100,8 @@ public struct Largest: AggregateState {
     private var best = ExtremeMark.empty
 
     public init() {}
+
+    public static var ignoresTime: Bool { true }
 
     /// The maximum, or nil without a row.
     @inline(__always)
@@ -77,21 +122,62 @@ public struct Largest: AggregateState {
         update(value, at: 0)
     }
 
-    // Where neither is NaN, nor empty, which is a NaN, the better is taken without a branch.
     public static func combine(
         _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
         into target: UnsafeMutablePointer<Self>
     ) {
-        for index in 0..<count {
-            let mine = earlier[index]
-            let theirs = later[index].best
-            if mine.best.isNaN || theirs.isNaN {
-                var state = mine
-                state.merge(later[index])
-                target[index] = state
-            } else {
-                target[index].best = theirs > mine.best ? theirs : mine.best
+        var start = 0
+        while start < count {
+            let range = start..<min(start &+ ExtremeMark.run, count)
+            var notFinite: UInt64 = 0
+            for index in range {
+                notFinite |= LoneRow.notFinite(earlier[index].best) | LoneRow.notFinite(later[index].best)
             }
+            if notFinite & LoneRow.mark != 0 {
+                for index in range {
+                    var state = earlier[index]
+                    state.merge(later[index])
+                    target[index] = state
+                }
+            } else if UnsafePointer(target) == earlier {
+                // Read and written through one pointer: of two, a vector's loop has to know that they do not overlap.
+                for index in range {
+                    let (mine, theirs) = (target[index].best, later[index].best)
+                    target[index].best = theirs > mine ? theirs : mine
+                }
+            } else {
+                for index in range {
+                    let (mine, theirs) = (earlier[index].best, later[index].best)
+                    target[index].best = theirs > mine ? theirs : mine
+                }
+            }
+            start = range.upperBound
+        }
+    }
+
+    // A lone value is finite, or NaN where there is none: what is compared with NaN is not better.
+
+    public static func fill(_ target: UnsafeMutablePointer<Self>, lone values: UnsafePointer<Double>, count: Int) {
+        for index in 0..<count { target[index].best = values[index].isNaN ? ExtremeMark.empty : values[index] }
+    }
+
+    public static func append(lone values: UnsafePointer<Double>, count: Int, to target: UnsafeMutablePointer<Self>) {
+        for index in 0..<count {
+            let (mine, theirs) = (target[index].best, values[index])
+            let better = theirs > mine ? theirs : mine
+            let there = mine.isNaN ? theirs : better
+            target[index].best = theirs.isNaN ? mine : there
+        }
+    }
+
+    public static func combine(
+        lone values: UnsafePointer<Double>, _ later: UnsafePointer<Self>, count: Int,
+        into target: UnsafeMutablePointer<Self>
+    ) {
+        for index in 0..<count {
+            let (mine, theirs) = (values[index], later[index].best)
+            let better = theirs > mine ? theirs : mine
+            target[index].best = mine.isNaN ? theirs : better
         }
     }
 
@@ -103,6 +189,9 @@ public struct Largest: AggregateState {
 /// The NaN that stands for "no row yet" in `Smallest` and `Largest`. No value takes its bits: NaN values are stored as
 /// the ordinary NaN.
 enum ExtremeMark {
+    /// Groups that are looked at together when columns are merged: where all values are finite, no case is left to look at.
+    static let run = 64
+
     static let bits: UInt64 = 0x7ff8_0000_656d_7074
     static var empty: Double { Double(bitPattern: bits) }
 

@@ -10,6 +10,8 @@ public struct RowCount: AggregateState, TextAggregateState {
 
     public init() {}
 
+    public static var ignoresTime: Bool { true }
+
     @inline(__always)
     public mutating func update(_ value: Double, at timestampMs: Int64) { count &+= 1 }
 
@@ -17,6 +19,23 @@ public struct RowCount: AggregateState, TextAggregateState {
 
     @inline(__always)
     public mutating func merge(_ later: Self) { count &+= later.count }
+
+    // Without a branch, as a vector's comparisons do it.
+
+    public static func fill(_ target: UnsafeMutablePointer<Self>, lone values: UnsafePointer<Double>, count: Int) {
+        for index in 0..<count { target[index].count = values[index].isNaN ? 0 : 1 }
+    }
+
+    public static func append(lone values: UnsafePointer<Double>, count: Int, to target: UnsafeMutablePointer<Self>) {
+        for index in 0..<count { target[index].count &+= values[index].isNaN ? 0 : 1 }
+    }
+
+    public static func combine(
+        lone values: UnsafePointer<Double>, _ later: UnsafePointer<Self>, count: Int,
+        into target: UnsafeMutablePointer<Self>
+    ) {
+        for index in 0..<count { target[index].count = later[index].count &+ (values[index].isNaN ? 0 : 1) }
+    }
 
     public func encode(to writer: inout ByteWriter) { writer.write(count) }
 

@@ -58,6 +58,9 @@ final class InputEvaluator {
         scratchTimes.deallocate()
     }
 
+    /// Whether every row goes into every state as it is.
+    var arePlain: Bool { inputs.allSatisfy(\.isPlain) }
+
     func add(series: [UInt32]) {
         for input in inputs + logs {
             input.evaluator?.add(series: series)

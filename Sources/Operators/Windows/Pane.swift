@@ -16,7 +16,13 @@ final class Pane {
     private(set) var unsaved: [UInt32] = []
     /// Whether a checkpoint knows the pane.
     var isSaved = false
-    let columns: [any StateColumn]
+    /// State by group; while `lone` serves, columns without a state.
+    private(set) var columns: [any StateColumn]
+    /// By group the value of its only row, NaN where there is none, as long as no group has had a second row; nil where
+    /// `columns` hold the state. 8 bytes a group instead of all columns, and cheaper to merge.
+    private(set) var lone: [Double]?
+    /// How many rows it has taken; those read from a checkpoint count as one a group.
+    private var rowCount = 0
     let logs: [SampleLog]
     /// Rows on their way into the state; lent while a batch is processed.
     var pending: RowBuffer?
@@ -29,9 +35,10 @@ final class Pane {
     /// What the mark of a group that is noted everywhere looks like.
     private let full: UInt8
 
+    /// With `lone`, room without a row, it begins with lone rows, and nothing is written to `columns`.
     init(
-        index: Int64, window: WindowSpec, columns: [any StateColumn], logs: [SampleLog], tracksChanges: Bool,
-        tracksUnsaved: Bool
+        index: Int64, window: WindowSpec, columns: [any StateColumn], lone: [Double]? = nil, logs: [SampleLog],
+        tracksChanges: Bool, tracksUnsaved: Bool
     ) {
         full = Pane.seen | (tracksChanges ? Pane.changedMark : 0) | (tracksUnsaved ? Pane.unsavedMark : 0)
         self.index = index
@@ -39,18 +46,101 @@ final class Pane {
         startMs = window.paneStartMs(index)
         endMs = startMs + window.paneMs
         self.columns = columns
+        self.lone = lone
         self.logs = logs
     }
+
+    /// Whether no group has had more than one row.
+    var hasOneRowEach: Bool { rowCount == groups.count }
 
     /// Makes room for all groups known so far.
     func grow(to groupBound: Int) {
         guard groupBound > marks.count else { return }
-        marks.append(contentsOf: repeatElement(0, count: groupBound - marks.count))
-        for column in columns { column.grow(to: groupBound) }
+        if marks.isEmpty {
+            marks = [UInt8](repeating: 0, count: groupBound)
+        } else {
+            marks.append(contentsOf: repeatElement(0, count: groupBound - marks.count))
+        }
+        guard let held = lone?.count else {
+            for column in columns { column.grow(to: groupBound) }
+            return
+        }
+        if held == 0 {
+            lone = [Double](repeating: .nan, count: groupBound)
+        } else if held < groupBound {
+            lone?.append(contentsOf: repeatElement(.nan, count: groupBound - held))
+        }
+    }
+
+    /// Takes these rows as lone ones; false where that cannot be: nothing has changed then. Else they are marked, too.
+    func takeLone(_ rows: UnsafeBufferPointer<UInt32>, _ values: UnsafePointer<Double>) -> Bool {
+        guard lone != nil, isNew(rows) else { return false }
+        let full = full
+        let isTaken = marks.withUnsafeMutableBufferPointer { marks in
+            lone?.withUnsafeMutableBufferPointer { lone in
+                var again: UInt8 = 0
+                var notFinite: UInt64 = 0
+                for row in 0..<rows.count {
+                    let group = Int(rows[row])
+                    again |= marks[group]
+                    notFinite |= LoneRow.notFinite(values[row])
+                    marks[group] = full
+                    lone[group] = values[row]
+                }
+                guard again != 0 || notFinite & LoneRow.mark != 0 else { return true }
+                for group in rows {
+                    marks[Int(group)] = 0
+                    lone[Int(group)] = .nan
+                }
+                return false
+            } ?? false
+        }
+        guard isTaken else { return false }
+        rowCount += rows.count
+        groups.append(contentsOf: rows)
+        if full & Pane.changedMark != 0 { changed.append(contentsOf: rows) }
+        if full & Pane.unsavedMark != 0 { unsaved.append(contentsOf: rows) }
+        return true
+    }
+
+    /// Whether no row was there before of any of these rows' groups.
+    private func isNew(_ rows: UnsafeBufferPointer<UInt32>) -> Bool {
+        marks.withUnsafeBufferPointer { marks in
+            var seen: UInt8 = 0
+            for group in rows { seen |= marks[Int(group)] }
+            return seen == 0
+        }
+    }
+
+    /// States take over from lone rows: `columns`, of the right types.
+    func spill(into columns: [any StateColumn]) {
+        guard let lone else { return }
+        for column in columns { column.assign(lone: lone) }
+        self.columns = columns
+        self.lone = nil
+    }
+
+    /// The room of lone rows, for another pane; this one is done with.
+    func giveLone() -> [Double]? {
+        var room = lone
+        lone = nil
+        room?.withUnsafeMutableBufferPointer { $0.update(repeating: .nan) }
+        return room
+    }
+
+    /// The state of each group: `columns`, or others made of lone rows.
+    var states: [any StateColumn] {
+        guard let lone else { return columns }
+        return columns.map { column in
+            let states = column.makeEmpty()
+            states.assign(lone: lone)
+            return states
+        }
     }
 
     /// Notes which groups these rows touch.
     func mark(_ rows: UnsafeBufferPointer<UInt32>) {
+        rowCount += rows.count
         marks.withUnsafeMutableBufferPointer { marks in
             for group in rows where marks[Int(group)] != full {
                 let missing = ~marks[Int(group)] & full
@@ -80,6 +170,7 @@ final class Pane {
         for group in restored where marks[Int(group)] & Pane.seen == 0 {
             groups.append(group)
             marks[Int(group)] |= Pane.seen
+            rowCount += 1
         }
     }
 
@@ -96,9 +187,19 @@ final class Pane {
 
     /// Bytes of state held.
     var byteCount: Int {
-        marks.capacity + groups.capacity * 4 + columns.reduce(0) { $0 + $1.byteCount }
+        marks.capacity + groups.capacity * 4 + (lone?.capacity ?? 0) * 8 + columns.reduce(0) { $0 + $1.byteCount }
             + logs.reduce(0) { $0 + $1.byteCount }
     }
+}
+
+/// What is known of rows that stand as their values.
+enum LoneRow {
+    static let mark: UInt64 = 1 << 63
+
+    /// Has the bit `mark` where a value is infinite or NaN: ORed over many values it tells whether one of them is, in a
+    /// loop without a branch.
+    @inline(__always)
+    static func notFinite(_ value: Double) -> UInt64 { (value.bitPattern & 0x7ff0_0000_0000_0000) &+ (1 << 52) }
 }
 
 /// Rows of one pane, gathered so that each aggregate is called once for many of them.

@@ -65,8 +65,7 @@ final class PaneMerger {
         {
             return newest.merged
         }
-        let merged = PaneRun(runs[0], runs[1])
-        for run in runs[2...] { merged.append(run) }
+        let merged = PaneRun(runs)
         newest = (runs, runs.map(\.version), merged)
         return merged
     }

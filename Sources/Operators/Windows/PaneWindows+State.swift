@@ -48,7 +48,7 @@ extension PaneWindows {
         let members = Pane.ascending(whole ? pane.groups : pane.unsaved, bound: groups.bound)
         writer.writeAscending(members)
         members.withUnsafeBufferPointer { members in
-            for column in pane.columns { column.encode(members, to: &writer) }
+            for column in pane.states { column.encode(members, to: &writer) }
         }
         for log in pane.logs { if whole { log.encode(to: &writer) } else { log.encodeChanges(to: &writer) } }
         pane.noteSaved()
@@ -70,6 +70,7 @@ extension PaneWindows {
         let index: Int64 = try reader.read()
         guard window.holds(pane: index) else { throw DecodingFailure("pane \(index) lies outside of time") }
         let pane = panes[index] ?? addPane(index)
+        if pane.lone != nil { pane.spill(into: freshColumns()) }
         pane.grow(to: groups.bound)
         let members = try reader.readAscending(below: groups.bound)
         for column in pane.columns { for group in members { try column.decode(group, from: &reader) } }

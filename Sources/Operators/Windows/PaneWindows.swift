@@ -26,6 +26,10 @@ public final class PaneWindows: WindowOperator {
     private var spareBuffers: [RowBuffer] = []
     /// Columns of panes that went, whose room the next ones take.
     private var spareColumns: [[any StateColumn]] = []
+    private var spareLone: [Double]?
+    /// Columns without a state, for panes of lone rows; nil where rows cannot stand as values: aggregates that look at
+    /// times, arguments and filters of their own, windows of one pane.
+    private let loneColumns: [any StateColumn]?
 
     private var frozen: [WindowPartial] = []
     private var late: [LateSample] = []
@@ -49,6 +53,10 @@ public final class PaneWindows: WindowOperator {
         merger = PaneMerger(panesPerWindow: plan.window.panesPerWindow)
         groups = GroupDirectory(plan: plan, partition: partition, series: series)
         inputs = InputEvaluator(plan: plan, partition: partition, series: series)
+        let takesLoneRows =
+            plan.window.panesPerWindow > 1 && plan.logs.isEmpty && inputs.arePlain
+            && plan.states.allSatisfy { $0.kind.takesLoneRows }
+        loneColumns = takesLoneRows ? plan.states.map { $0.kind.make() } : nil
         rowGroups = .allocate(capacity: rowGroupCapacity)
     }
 
@@ -183,12 +191,26 @@ public final class PaneWindows: WindowOperator {
         return addPane(index)
     }
 
+    /// Columns for the states of a pane.
+    func freshColumns() -> [any StateColumn] {
+        spareColumns.popLast() ?? plan.states.map { $0.kind.make() }
+    }
+
     /// A new, empty pane.
     func addPane(_ index: Int64) -> Pane {
-        let columns = spareColumns.popLast() ?? plan.states.map { $0.kind.make() }
-        for column in columns { column.clear() }
+        var columns: [any StateColumn]
+        var lone: [Double]?
+        // With as many rows a group as in the newest pane, most likely.
+        if let loneColumns, paneOrder.last.flatMap({ panes[$0]?.hasOneRowEach }) ?? true {
+            columns = loneColumns
+            lone = spareLone ?? []
+            spareLone = nil
+        } else {
+            columns = freshColumns()
+            for column in columns { column.clear() }
+        }
         let pane = Pane(
-            index: index, window: window, columns: columns,
+            index: index, window: window, columns: columns, lone: lone,
             logs: plan.logs.map { _ in SampleLog(tracksChanges: tracksUnsaved) }, tracksChanges: plan.tracksChanges,
             tracksUnsaved: tracksUnsaved)
         panes[index] = pane
@@ -262,7 +284,10 @@ public final class PaneWindows: WindowOperator {
         guard let rows = pane.pending, rows.count > 0 else { return }
         merger.invalidate(pane.index)
         pane.grow(to: groups.bound)
-        pane.mark(UnsafeBufferPointer(start: rows.groups, count: rows.count))
+        let rowGroups = UnsafeBufferPointer(start: rows.groups, count: rows.count)
+        if pane.takeLone(rowGroups, rows.values) { return rows.clear() }
+        if pane.lone != nil { pane.spill(into: freshColumns()) }
+        pane.mark(rowGroups)
         inputs.update(pane.columns, rows: rows, batch: batch)
         if !pane.logs.isEmpty { inputs.append(to: pane.logs, rows: rows, batch: batch, directory: groups) }
         rows.clear()
@@ -295,7 +320,13 @@ public final class PaneWindows: WindowOperator {
             panes[paneOrder[done]] = nil
             if pane.isSaved { removedSaved.append(pane.index) }
             // A pane of one window was given away with it.
-            if window.panesPerWindow > 1, spareColumns.isEmpty { spareColumns.append(pane.columns) }
+            if window.panesPerWindow > 1 {
+                if let lone = pane.giveLone() {
+                    spareLone = lone
+                } else if spareColumns.isEmpty {
+                    spareColumns.append(pane.columns)
+                }
+            }
             done += 1
         }
         paneOrder.removeFirst(done)
@@ -352,7 +383,7 @@ public final class PaneWindows: WindowOperator {
 
     public var stateBytes: Int {
         panes.values.reduce(groups.byteCount + merger.byteCount) { $0 + $1.byteCount }
-            + spareColumns.reduce(0) { $0 + $1.reduce(0) { $0 + $1.byteCount } }
+            + spareColumns.reduce((spareLone?.capacity ?? 0) * 8) { $0 + $1.reduce(0) { $0 + $1.byteCount } }
             + frozen.reduce(0) { $0 + $1.columns.reduce(0) { $0 + $1.byteCount } }
     }
 

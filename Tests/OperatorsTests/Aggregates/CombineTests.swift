@@ -94,6 +94,58 @@ import Testing
         Self.check(DistinctSketch.self, seed: seed)
     }
 
+    /// Values, finite or missing, in runs; some of them all there.
+    private static func lone(groups: Int, _ random: inout LawRandom) -> [Double] {
+        let rare = random.next() % 2 == 0 ? 8 : UInt64.max
+        return (0..<groups).map { _ in
+            switch random.next() {
+            case let dice where dice % rare == 0: .nan
+            case let dice where dice % 29 == 0: [0, -0.0, .greatestFiniteMagnitude, .leastNonzeroMagnitude][Int(random.next() % 4)]
+            default: Double(Int64(bitPattern: random.next()) >> 14) * 1e-6
+            }
+        }
+    }
+
+    private static func checkLone<State: AggregateState>(_ type: State.Type, seed: UInt64) {
+        var random = LawRandom(seed: seed)
+        let spare = TypedStateColumn<State>()
+        for (mine, theirs) in [(1, 1), (64, 64), (200, 200), (33, 150), (150, 33), (65, 0), (0, 65)] {
+            let values = lone(groups: mine, &random)
+            let states = TypedStateColumn<State>()
+            states.grow(to: mine)
+            for group in values.indices where !values[group].isNaN { update(states, group, values[group]) }
+            let other = column(of: type, groups: theirs, &random)
+            let all = max(mine, theirs)
+            let message: Comment = "\(type), seed \(seed), \(mine) lone, \(theirs) states"
+
+            let filled = TypedStateColumn<State>()
+            filled.assign(lone: values)
+            #expect(bytes(filled, groups: mine) == bytes(states, groups: mine), message)
+
+            let appended = (other.copy(), other.copy(), other.copy())
+            appended.0.append(states)
+            appended.1.append(lone: values)
+            (0..<UInt32(mine)).map { $0 }.withUnsafeBufferPointer { appended.2.append(lone: values, groups: $0) }
+            #expect(bytes(appended.1, groups: all) == bytes(appended.0, groups: all), message)
+            #expect(bytes(appended.2, groups: all) == bytes(appended.0, groups: all), message)
+
+            let wanted = TypedStateColumn<State>()
+            wanted.combine(states, other)
+            spare.combine(lone: values, other)
+            #expect(bytes(spare, groups: all) == bytes(wanted, groups: all), message)
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64]) func loneRowsMergeToTheBit(seed: UInt64) {
+        Self.checkLone(RowCount.self, seed: seed)
+        Self.checkLone(CompensatedSum.self, seed: seed)
+        Self.checkLone(Smallest.self, seed: seed)
+        Self.checkLone(Largest.self, seed: seed)
+        Self.checkLone(CentralMoments.self, seed: seed)
+        // With the loops that every state has.
+        Self.checkLone(QuantileSketch.self, seed: seed)
+    }
+
     /// Counts beyond 2^31 are packed in another way.
     @Test func momentsOfManyRowsCombineToTheBit() {
         var large = CentralMoments()

@@ -27,6 +27,92 @@ import Testing
         }
     }
 
+    private static func columns() -> [any StateColumn] {
+        [
+            TypedStateColumn<RowCount>(), TypedStateColumn<CompensatedSum>(), TypedStateColumn<Smallest>(),
+            TypedStateColumn<Largest>(), TypedStateColumn<CentralMoments>(),
+        ]
+    }
+
+    /// Adds rows to both panes: one to each of some groups, or to some again.
+    private static func fill(_ pane: Pane, _ whole: Pane, groupCount: Int, _ random: inout LawRandom) {
+        pane.grow(to: groupCount)
+        whole.grow(to: groupCount)
+        let share = [1, 2, 9, 10][Int(random.next() % 4)]
+        var groups = (0..<UInt32(groupCount)).filter { _ in random.next() % 10 < UInt64(share) }
+        if random.next() % 4 == 0 { groups.append(contentsOf: groups.prefix(1)) }
+        let isSpecial = random.next() % 6 == 0
+        let values = groups.map { group in
+            isSpecial && group % 7 == 0
+                ? [0, -0.0, .nan, .infinity, -.infinity][Int(random.next() % 5)]
+                : Double(Int64(bitPattern: random.next()) >> 12) * 1e-7
+        }
+        let times = groups.map { _ in pane.startMs }
+        groups.withUnsafeBufferPointer { groups in
+            values.withUnsafeBufferPointer { values in
+                times.withUnsafeBufferPointer { times in
+                    guard let values = values.baseAddress, let times = times.baseAddress else { return }
+                    func update(_ pane: Pane) {
+                        pane.mark(groups)
+                        for column in pane.columns { column.update(groups: groups, values: values, timestamps: times) }
+                    }
+                    update(whole)
+                    if pane.takeLone(groups, values) { return }
+                    pane.spill(into: columns())
+                    update(pane)
+                }
+            }
+        }
+    }
+
+    /// Panes of lone rows give the bits that panes of states do, whatever the share of groups that they have, with values that
+    /// are no numbers, groups that come again and new ones.
+    @Test(arguments: [2, 6, 9, 30, 100] as [Int64], [1, 2, 3] as [UInt64])
+    func loneRowsMergeAsTheirStates(count: Int64, seed: UInt64) {
+        var random = LawRandom(seed: seed)
+        let window = WindowSpec(sizeMs: count * 10, slideMs: 10)
+        var panes: [Int64: (Pane, Pane)] = [:]
+        var groupCount = 40
+        var loneCount = 0
+        for index in 0..<(count * 3) where random.next() % 3 > 0 {
+            if random.next() % 10 == 0 { groupCount += 9 }
+            let two = [[Double](), nil].map { lone in
+                Pane(
+                    index: index, window: window, columns: Self.columns(), lone: lone, logs: [], tracksChanges: false,
+                    tracksUnsaved: false)
+            }
+            Self.fill(two[0], two[1], groupCount: groupCount, &random)
+            panes[index] = (two[0], two[1])
+        }
+        let mergers = (PaneMerger(panesPerWindow: count), PaneMerger(panesPerWindow: count))
+        for start in 0..<(count * 2) {
+            if random.next() % 4 == 0, let late = panes[start + Int64(random.next() % UInt64(count))] {
+                mergers.0.invalidate(late.0.index)
+                mergers.1.invalidate(late.0.index)
+                Self.fill(late.0, late.1, groupCount: groupCount, &random)
+            }
+            let range = start..<(start + count)
+            let lone = mergers.0.merge(range) { panes[$0]?.0 }
+            let whole = mergers.1.merge(range) { panes[$0]?.1 }
+            #expect(Self.states(lone) == Self.states(whole), "seed \(seed), window at \(start)")
+            #expect(lone?.groups == whole?.groups)
+            loneCount += range.count { panes[$0]?.0.lone != nil }
+        }
+        #expect(loneCount > 0)
+        for (lone, whole) in panes.values {
+            #expect(lone.groups == whole.groups)
+            #expect(lone.hasOneRowEach == whole.hasOneRowEach)
+            for (mine, theirs) in zip(lone.states, whole.states) {
+                for group in lone.groups {
+                    var bytes = (ByteWriter(), ByteWriter())
+                    mine.encode(group, to: &bytes.0)
+                    theirs.encode(group, to: &bytes.1)
+                    #expect(bytes.0.bytes == bytes.1.bytes)
+                }
+            }
+        }
+    }
+
     /// State of each group that has one, byte by byte.
     private static func states(_ run: PaneRun?) -> [UInt32: [UInt8]] {
         var states: [UInt32: [UInt8]] = [:]
