@@ -4,9 +4,9 @@ import StreamEngine
 /// Where the bytes stand that name a series in a sample object: from the name's value to the end of the labels, or from
 /// the labels' to the end of the name. It ends by itself.
 ///
-/// The prometheus-kafka-adapter writes the name twice: `"up","labels":{"__name__":"up","job":"api"}`. Then the labels
-/// alone are the spelling, from their brace on: what stands before them follows from them. Nothing else that is a spelling
-/// begins with a brace and ends with one.
+/// The prometheus-kafka-adapter writes the name twice: `"up","labels":{"__name__":"up","job":"api"}`. Then the spelling
+/// begins with the second: `up","job":"api"}`. What stands before it follows from it, and no other spelling begins with a
+/// letter.
 struct SampleJSONSpelling {
     let start: BytePointer
     let length: Int
@@ -15,10 +15,8 @@ struct SampleJSONSpelling {
 
     /// Bytes that the name may have where it is left out: so many that `ForeseenSpelling` tells its length.
     private static let longestName = 127
-    /// Bytes of `{"__name__":` in front of the name's quote.
-    private static let nameLabel = 12
-    /// Bytes of `,"labels":` between the name's quote and the labels.
-    private static let separator = 10
+    /// Bytes of `,"labels":{"__name__":"` between the first name's quote and the second name.
+    private static let separator = 23
 
     /// Finds one that is not the one foreseen. Good enough for a look-up: the first `}` is taken to end the labels; where it does
     /// not, the bytes are no known spelling, for a known one is whole.
@@ -44,14 +42,8 @@ struct SampleJSONSpelling {
     @inline(__always)
     static func leftOut(_ start: BytePointer, nameEnd: BytePointer, _ end: BytePointer) -> Int {
         let quoted = nameEnd - start
-        guard quoted > 2, quoted <= longestName + 2, end - nameEnd > separator + nameLabel + quoted,
-            isSeparator(nameEnd)
-        else { return 0 }
-        let labels = UnsafeRawPointer(nameEnd + separator)
-        // `{"__name` and `name__":`.
-        guard labels.loadUnaligned(as: UInt64.self).littleEndian == 0x656D_616E_5F5F_227B,
-            labels.loadUnaligned(fromByteOffset: 4, as: UInt64.self).littleEndian == 0x3A22_5F5F_656D_616E,
-            ByteHash.equal(nameEnd + separator + nameLabel, start, quoted)
+        guard quoted > 2, quoted <= longestName + 2, isLetter(start[1]), end - nameEnd > separator + quoted,
+            isSeparator(nameEnd), ByteHash.equal(nameEnd + separator, start + 1, quoted - 1)
         else { return 0 }
         return quoted + separator
     }
@@ -62,27 +54,32 @@ struct SampleJSONSpelling {
         _ start: BytePointer, _ end: BytePointer, _ series: SeriesDictionary
     ) -> (series: UInt32, length: Int)? {
         guard let foreseen = series.foreseenSpelling else { return nil }
-        guard start.pointee == UInt8(ascii: "\""), foreseen.start.pointee == UInt8(ascii: "{") else {
+        guard start.pointee == UInt8(ascii: "\""), isLetter(foreseen.start.pointee) else {
             return series.predictSelfDelimited(start, available: end - start)
         }
         let quoted = foreseen.nameLength + 2
         let left = quoted + separator
         // The quote behind the name too: an escaped name has a text that is shorter.
-        guard foreseen.nameStart == nameLabel + 1, foreseen.nameLength > 0, foreseen.length > nameLabel + quoted,
-            foreseen.start[nameLabel + quoted - 1] == UInt8(ascii: "\""), end - start >= left + foreseen.length,
+        guard foreseen.nameStart == 0, foreseen.nameLength > 0, foreseen.length > foreseen.nameLength,
+            foreseen.start[foreseen.nameLength] == UInt8(ascii: "\""), end - start >= left + foreseen.length,
             ByteHash.equal(foreseen.start, start + left, foreseen.length), isSeparator(start + quoted),
-            ByteHash.equal(foreseen.start + nameLabel, start, quoted)
+            ByteHash.equal(foreseen.start, start + 1, quoted - 1)
         else { return nil }
         return (series.takeForeseen(), left + foreseen.length)
     }
 
-    /// Whether `,"labels":` stands there.
+    /// Whether `,"labels":{"__name__":"` stands there.
     @inline(__always)
     private static func isSeparator(_ at: BytePointer) -> Bool {
         let raw = UnsafeRawPointer(at)
+        // `,"labels`, `":{"__na` and `ame__":"`.
         return raw.loadUnaligned(as: UInt64.self).littleEndian == 0x736C_6562_616C_222C
-            && raw.loadUnaligned(fromByteOffset: 2, as: UInt64.self).littleEndian == 0x3A22_736C_6562_616C
+            && raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self).littleEndian == 0x616E_5F5F_227B_3A22
+            && raw.loadUnaligned(fromByteOffset: 15, as: UInt64.self).littleEndian == 0x223A_225F_5F65_6D61
     }
+
+    @inline(__always)
+    private static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- UInt8(ascii: "a") < 26 }
 
     @inline(__always)
     private static func skipSpaces(_ at: inout BytePointer, _ end: BytePointer) {
