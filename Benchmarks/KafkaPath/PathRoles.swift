@@ -147,6 +147,8 @@ enum PathRoles {
         var stores = (0..<input.partitions).map { _ in MessageStore() }
         input.forEachMessage { stores[$0].append($1) }
         let definition = try PathJob.load(brokers: "127.0.0.1:1", checkpoint: "/nonexistent", group: "replay")
+        // As `stream-job replay` does.
+        ProcessMemory.keepFreedPages(workers: 1)
         let job = try CompiledJob(definition, registries: PathJob.registries)
         let outputs = JobOutputs(
             queries: [QueryOutputs(sinks: [EncodingSink()], late: nil)], deadLetter: nil,
@@ -171,6 +173,8 @@ enum PathRoles {
         var definition = try PathJob.load(
             brokers: brokers, checkpoint: "\(directory)/checkpoint-\(getpid())", group: "live-\(getpid())")
         definition.trigger = .interval(ms: 1000)
+        // As `stream-job run` does.
+        ProcessMemory.keepBuffers()
         var run = LiveRun(
             definition, registries: PathJob.registries, options: options, log: { _ in }, kafkaLog: { _ in },
             notice: { print($0) }, makeOperator: { PaneWindows(plan: $0, partition: $1, series: $2) })

@@ -20,6 +20,15 @@ public enum ProcessMemory {
         mallopt(M_ARENA_MAX, Int32(truncatingIfNeeded: max(1, workers / 2)))
     }
 
+    /// Fits glibc's allocator to a process that reads brokers without end: the buffers of their answers (some MiB each, in
+    /// librdkafka's threads) and what an epoch's rows need come from the heap and stay there up to a bound, where else each
+    /// would be pages taken from the kernel, cleared and given back. Called before threads begin.
+    public static func keepBuffers() {
+        mallopt(M_MMAP_THRESHOLD, 8 << 20)
+        mallopt(M_TRIM_THRESHOLD, 16 << 20)
+        mallopt(M_TOP_PAD, 1 << 20)
+    }
+
     /// Gives all free pages of the heap back to the kernel, also those between others.
     public static func trim() { malloc_trim(0) }
 }

@@ -23,6 +23,8 @@ final class KafkaClient {
     var transactionFailure: String?
     /// Records that librdkafka may read.
     private var lent: [KafkaRecordStore] = []
+    /// What librdkafka's topics call.
+    private var partitionings: [KafkaPartitioning] = []
     /// Lines of level 7 are the user's wish, not only ours.
     private let isDebugging: Bool
 
@@ -70,6 +72,9 @@ final class KafkaClient {
         store.isLent = true
         lent.append(store)
     }
+
+    /// Keeps this as long as librdkafka may call it.
+    func keep(_ partitioning: KafkaPartitioning) { partitionings.append(partitioning) }
 
     /// librdkafka holds no record any more.
     func returnLent() {

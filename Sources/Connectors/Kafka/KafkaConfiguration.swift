@@ -86,6 +86,19 @@ public struct KafkaConfiguration: Sendable {
     /// Sets or replaces a setting of the engine's own.
     mutating func set(_ name: String, _ value: String) { settings.append(.init(name, value)) }
 
+    /// Lets records gather until a `flush`, which sends them at once: batches are full, and nothing of what is handed over is
+    /// sent, delivered and freed meanwhile, by a thread that contends with ours for the allocator. `producer` are the user's
+    /// settings, which win.
+    mutating func gatherUntilFlush(_ producer: [KafkaConnection.Setting]) {
+        let wanted = Set(producer.map(\.name))
+        guard wanted.isDisjoint(with: ["linger.ms", "queue.buffering.max.ms", "batch.size", "batch.num.messages"])
+        else { return }
+        // What a batch has at most is `message.max.bytes`. Who never flushes is not kept waiting for long.
+        set("linger.ms", "100")
+        set("batch.size", "2147483647")
+        set("batch.num.messages", "1000000")
+    }
+
     /// Adds a debug context to those the user asks for.
     mutating func add(debug context: String) {
         let own = settings.last { $0.name == "debug" }?.value

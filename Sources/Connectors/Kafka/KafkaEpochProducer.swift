@@ -30,8 +30,9 @@ public final class KafkaEpochProducer {
         self.clock = clock
         self.log = log
         producer = try KafkaProducer(
-            connection, transactionalID: transactionalID, transactionTimeoutMs: transactionTimeoutMs, clock: clock,
-            log: log)
+            connection, transactionalID: transactionalID, transactionTimeoutMs: transactionTimeoutMs,
+            sendsAtFlush: true,
+            clock: clock, log: log)
     }
 
     /// The producer of a job's member. Settings that its Kafka sinks have of their own apply to all of them, as they
@@ -108,8 +109,9 @@ public final class KafkaEpochProducer {
         transactions = nil
         producer.close()
         producer = try KafkaProducer(
-            connection, transactionalID: transactionalID, transactionTimeoutMs: transactionTimeoutMs, clock: clock,
-            log: log)
+            connection, transactionalID: transactionalID, transactionTimeoutMs: transactionTimeoutMs,
+            sendsAtFlush: true,
+            clock: clock, log: log)
         for (topic, partitioner) in topics { try producer.use(topic: topic, partitioner: partitioner) }
         isSpent = false
     }

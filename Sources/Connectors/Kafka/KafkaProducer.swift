@@ -19,6 +19,8 @@ public final class KafkaProducer {
     private let notice: @Sendable (KafkaLogLine) -> Void
     private let clock: any Clock
     private var topics: [String: OpaquePointer] = [:]
+    /// How keys find their partitions, for topics where that is known here.
+    private(set) var partitionings: [String: KafkaPartitioning] = [:]
     private var isClosed = false
 
     /// Records handed over and neither delivered nor failed yet, and what else waits to be served beside them.
@@ -26,23 +28,26 @@ public final class KafkaProducer {
     /// Records the brokers have acknowledged.
     public var delivered: Int { max(0, sent - failed - inFlight) }
     /// Records handed over.
-    private var sent = 0
+    var sent = 0
     /// Records that were given up on.
     public private(set) var failed = 0
     /// The first failure since `flush` reported one.
     private var failure: KafkaDeliveryFailures.First?
     /// Records on their way to librdkafka.
-    private var messages = [rd_kafka_message_t](repeating: rd_kafka_message_t(), count: 128)
+    var messages = [rd_kafka_message_t](repeating: rd_kafka_message_t(), count: 128)
+    /// Records of stores handed over since the last flush.
+    var gathered = 0
     /// What the client itself failed of.
     private var clientFailure: SinkError?
 
-    /// A producer. Returns at once, also when no broker is in reach. `log` takes librdkafka's lines and what is to be
-    /// said about brokers.
+    /// A producer. Returns at once, also when no broker is in reach. `sendsAtFlush`: records gather until they are flushed,
+    /// for senders that flush. `log` takes librdkafka's lines and what is to be said about brokers.
     public init(
         _ connection: KafkaConnection, transactionalID: String? = nil, transactionTimeoutMs: Int = 10_000,
-        clock: any Clock = SystemClock(), log: @escaping @Sendable (KafkaLogLine) -> Void
+        sendsAtFlush: Bool = false, clock: any Clock = SystemClock(), log: @escaping @Sendable (KafkaLogLine) -> Void
     ) throws(SourceError) {
         var configuration = try KafkaConfiguration(.producer, connection)
+        if sendsAtFlush { configuration.gatherUntilFlush(connection.producerOptions) }
         // A report for each record would cost as much as the record: those that went well are only counted.
         configuration.set("delivery.report.only.error", "true")
         if let transactionalID {
@@ -88,7 +93,11 @@ public final class KafkaProducer {
     private func handle(of topic: String, partitioner: String?) throws(SourceError) -> OpaquePointer {
         if let known = topics[topic] { return known }
         let configuration = rd_kafka_default_topic_conf_dup(client.handle)
-        if let partitioner {
+        if let partitioner, let partitioning = KafkaPartitioning(partitioner) {
+            partitioning.install(configuration)
+            client.keep(partitioning)
+            partitionings[topic] = partitioning
+        } else if let partitioner {
             var text = [CChar](repeating: 0, count: 256)
             let result = rd_kafka_topic_conf_set(configuration, "partitioner", partitioner, &text, text.count)
             guard result == RD_KAFKA_CONF_OK else {
@@ -128,46 +137,7 @@ public final class KafkaProducer {
         try result.get()
     }
 
-    /// Hands over all records of a store, in order, without copying their values: from now on the store is lent to
-    /// librdkafka, until a `flush` or `purge` has seen the end of every record or the client is gone. Records without a
-    /// key have none. Waits as the other `send` does, for each record.
-    func send(_ store: KafkaRecordStore, topic: String, timeoutMs: Int = 60_000) throws(SinkError) {
-        guard !store.records.isEmpty else { return }
-        let handle = try sinkHandle(of: topic)
-        client.lend(store)
-        var place = 0
-        while place < store.records.count {
-            let count = min(messages.count, store.records.count - place)
-            for index in 0..<count {
-                let record = store.records[place + index]
-                messages[index].payload = record.value
-                messages[index].len = record.valueCount
-                messages[index].key = record.keyCount == 0 ? nil : record.key
-                messages[index].key_len = record.keyCount
-            }
-            let taken = Int(
-                messages.withUnsafeMutableBufferPointer {
-                    rd_kafka_produce_batch(handle, -1, 0, $0.baseAddress, Int32(count))
-                })
-            sent += taken
-            place += count
-            guard taken < count else { continue }
-            // Where the queue is full, none of those that follow is taken either: their order stays.
-            guard let first = messages[..<count].firstIndex(where: { $0.err != RD_KAFKA_RESP_ERR_NO_ERROR }) else {
-                continue
-            }
-            let message = messages[first]
-            try sendLater(
-                handle, topic, message.key.map { UnsafeRawBufferPointer(start: $0, count: message.key_len) },
-                UnsafeRawBufferPointer(start: message.payload, count: message.len), -1, 0, timeoutMs, message.err)
-            guard taken == first else {
-                throw SinkError("topic \(topic): librdkafka took records behind one that it refused")
-            }
-            place += first + 1 - count
-        }
-    }
-
-    private func sinkHandle(of topic: String) throws(SinkError) -> OpaquePointer {
+    func sinkHandle(of topic: String) throws(SinkError) -> OpaquePointer {
         do throws(SourceError) {
             return try handle(of: topic, partitioner: nil)
         } catch {
@@ -192,7 +162,7 @@ public final class KafkaProducer {
 
     /// A record that was not taken: again when there is room.
     @inline(never)
-    private func sendLater(
+    func sendLater(
         _ handle: OpaquePointer, _ topic: String, _ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?,
         _ partition: Int32, _ flags: Int32, _ timeoutMs: Int, _ first: rd_kafka_resp_err_t
     ) throws(SinkError) {
@@ -271,6 +241,7 @@ public final class KafkaProducer {
     /// then tried for `message.timeout.ms`), or a retriable error when `timeoutMs` were not enough.
     public func flush(timeoutMs: Int) throws(SinkError) {
         let deadlineNs = clock.monotonicNs() + Int64(timeoutMs) * 1_000_000
+        gathered = 0
         serve()
         while failure == nil, clientFailure == nil, client.transactionFailure == nil {
             guard hasInFlight() else { break }

@@ -24,7 +24,6 @@ public final class KafkaSink: Sink {
     private var rowKey = RowKey()
     /// The rows of one batch on their way to `records`.
     private var values = EncodedRows()
-    private var keys = EncodedRows()
     /// What the epoch has written.
     private var records = KafkaRecordStore()
 
@@ -71,36 +70,15 @@ public final class KafkaSink: Sink {
             preconditionFailure("a sink for documents was given rows; the plan says which is which")
         }
         encoder.encode(rows, into: &values)
-        rowKey.encode(rows, into: &keys)
-        keep()
+        rowKey.withKeys(rows) { records.append(values, key: $0) }
+        values.clear()
     }
 
     public func write(_ documents: DocumentBatch, _ info: EmissionInfo) throws(SinkError) {
-        for (index, document) in documents.documents.enumerated() {
-            values.bytes.append(contentsOf: document)
-            values.endRow()
-            if index < documents.keys.count { keys.bytes.append(contentsOf: documents.keys[index]) }
-            keys.endRow()
+        for (index, document) in documents.documents.enumerated() where !document.isEmpty {
+            let key = index < documents.keys.count ? documents.keys[index] : []
+            document.withUnsafeBytes { document in key.withUnsafeBytes { records.append(value: document, key: $0) } }
         }
-        keep()
-    }
-
-    /// Moves what was encoded to where it stays until it is sent.
-    private func keep() {
-        values.bytes.withUnsafeBytes { values in
-            keys.bytes.withUnsafeBytes { keys in
-                for row in 0..<self.values.count {
-                    let range = self.values.range(of: row)
-                    // Samples of a row that has none (all cells null) are no record.
-                    guard !range.isEmpty else { continue }
-                    records.append(
-                        value: UnsafeRawBufferPointer(rebasing: values[range]),
-                        key: UnsafeRawBufferPointer(rebasing: keys[self.keys.range(of: row)]))
-                }
-            }
-        }
-        values.clear()
-        keys.clear()
     }
 
     public func prepare(_ epoch: EpochToken) throws(SinkError) {

@@ -75,7 +75,7 @@ public struct KafkaSinkFactory: SinkFactory {
     public func make(_ options: CheckedOptions, _ context: SinkContext) throws(SinkError) -> any Sink {
         let connection = Self.connection(options, context.kafka)
         do throws(SourceError) {
-            let producer = try KafkaProducer(connection, log: log)
+            let producer = try KafkaProducer(connection, sendsAtFlush: true, log: log)
             let topic = options.requiredText("topic")
             try producer.open(
                 topic: topic, partitioner: options.requiredText("partitioner"), create: creation(options))

@@ -71,6 +71,7 @@ private enum RunCommand {
         let status = StatusLine(console)
         var options = options
         options.incarnation = EpochToken.randomIncarnation()
+        ProcessMemory.keepBuffers()
         var run = LiveRun(
             definition, registries: .standard, options: options, log: { status.log($0) },
             kafkaLog: { Console.logKafka($0) }, notice: { Console.logNotice($0) },

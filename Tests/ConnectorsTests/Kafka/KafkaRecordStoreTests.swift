@@ -86,6 +86,74 @@ import Testing
         }
     }
 
+    // Records of keys are handed over partition by partition, and are where librdkafka's own rule puts them: sent one by
+    // one by a producer that has only the rule's name, they lie in the same partitions, in the same order.
+    @Test(arguments: ["murmur2_random", "consistent_random", "fnv1a_random", "murmur2"], [1, 5])
+    func keysLieWhereLibrdkafkaPutsThem(_ rule: String, _ partitions: Int32) async throws {
+        try await onThread {
+            let cluster = try MockCluster()
+            for topic in ["ours", "theirs"] { cluster.create(topic, partitions: partitions) }
+            let producer = try KafkaProducer(cluster.connection(), sendsAtFlush: true) { _ in }
+            try producer.open(topic: "ours", partitioner: rule, create: nil, timeoutMs: 10_000)
+            let plain = try KafkaProducer(
+                cluster.connection(producerOptions: [KafkaConnection.Setting("partitioner", rule)])
+            ) { _ in }
+            let store = KafkaRecordStore()
+            for number in 0..<600 {
+                let (key, value) = (Array("key=\(number % 97)".utf8), Array("value \(number)".utf8))
+                Self.add(value, key, to: store)
+                try value.withUnsafeBytes { try plain.send(topic: "theirs", key: key, value: $0) }
+            }
+            try producer.send(store, topic: "ours")
+            for producer in [producer, plain] {
+                try producer.flush(timeoutMs: 20_000)
+                #expect(producer.delivered == 600)
+                producer.close()
+            }
+            let source = try KafkaTopicReader(
+                cluster.connection(),
+                subscriptions: [KafkaSubscription(source: "s", topics: .topics(["ours", "theirs"]))], end: .present,
+                log: { _ in })
+            defer { source.close() }
+            let driver = Driver(source)
+            try driver.run { $0.total >= 1200 }
+            var filled = 0
+            for number in 0..<partitions {
+                let ours = driver.values[partition("ours", number)]
+                #expect(ours == driver.values[partition("theirs", number)])
+                filled += ours == nil ? 0 : 1
+            }
+            #expect(filled == partitions)
+        }
+    }
+
+    // Many at once are flushed on the way.
+    @Test func moreThanGatherAtOnceAreSentInOrder() async throws {
+        try await onThread {
+            let cluster = try MockCluster()
+            cluster.create("out", partitions: 1)
+            let producer = try KafkaProducer(cluster.connection(), sendsAtFlush: true) { _ in }
+            try producer.open(topic: "out", partitioner: "murmur2_random", create: nil, timeoutMs: 10_000)
+            let store = KafkaRecordStore()
+            let values = (0..<40_000).map { "\($0)" }
+            for value in values { Self.add(Array(value.utf8), Array("k".utf8), to: store) }
+            try producer.send(store, topic: "out")
+            #expect(store.isLent)
+            #expect(producer.delivered >= 32_768)
+            try producer.flush(timeoutMs: 20_000)
+            #expect(!store.isLent)
+            #expect(producer.delivered == 40_000)
+            producer.close()
+            let source = try KafkaTopicReader(
+                cluster.connection(), subscriptions: [KafkaSubscription(source: "s", topics: .topics(["out"]))],
+                end: .present, log: { _ in })
+            defer { source.close() }
+            let driver = Driver(source)
+            try driver.run { $0.total >= 40_000 }
+            #expect(driver.values[partition("out", 0)] == values)
+        }
+    }
+
     // Brokers that do not answer: the records stay with the client, which frees them when it ends.
     @Test func whatIsNotDeliveredStaysWithTheClient() async throws {
         try await onThread {
