@@ -192,7 +192,7 @@ public final class JobExecution {
             while let (index, isContinued) = turns.take() {
                 let (task, latestTimestampMs) = handed.work[index]
                 task.process(
-                    maxBytes: isContinued ? bytes / SliceTurns.partsOfTurn : bytes, isContinued: isContinued
+                    maxBytes: goesOn ? bytes / SliceTurns.turnsOfSlice : bytes, isContinued: isContinued
                 ) { latestTimestampMs(task, $0) }
                 turns.give(
                     index,

@@ -3,7 +3,7 @@ import Platform
 /// Hands out the turns of one slice: which task a data-plane thread takes next.
 ///
 /// Each task has one turn. Where the run goes on, threads that find every task begun take the one furthest behind in event
-/// time for another, short turn, until each task has frozen windows worth emitting and what the coordinator does meanwhile
+/// time for another turn, until each task has frozen windows worth emitting and what the coordinator does meanwhile
 /// is done: no thread waits while there is something to read, and partitions keep together. Results do not depend on where
 /// slices end (SEMANTICS §7).
 final class SliceTurns: Sendable {
@@ -39,8 +39,8 @@ final class SliceTurns: Sendable {
     /// So many turns beyond the first end a slice in any case: who waits for one (a stop, progress, a trigger) waits for a
     /// few tenths of a second.
     private static let moreMax = 256
-    /// A turn beyond the first is a part of it, so that threads end together.
-    static let partsOfTurn = 4
+    /// Where the run goes on turns are short, so that threads end together: so many of what a slice takes otherwise.
+    static let turnsOfSlice = 4
 
     private let state: Monitor<State>
     private let goesOn: Bool

@@ -13,15 +13,20 @@ public final class WriteBehind: Sendable {
 
     private struct Queue {
         var pieces: [Piece] = []
+        /// Rows of these and of those at work.
         var rows = 0
         var isWorking = false
+        /// Somebody waits for what is queued, however little it is.
+        var isAwaited = false
         var isStopping = false
         /// What went wrong first; nothing is written any more.
         var failure: SinkError?
     }
 
-    /// Rows that wait at most, about a megabyte; one emission may be larger.
-    private static let rowsMax = 1 << 13
+    /// Rows that wait at most, about two megabytes; one emission may be larger.
+    private static let rowsMax = 1 << 15
+    /// So many are worth waking the thread for: a window of few groups alone costs less to write than that.
+    private static let rowsEnough = 1 << 12
 
     private let queue: Monitor<Queue>
     private let thread: Thread
@@ -40,45 +45,64 @@ public final class WriteBehind: Sendable {
 
     /// Queues a piece of work on `rows` rows; waits while too many are queued. Throws what an earlier piece failed with.
     func add(rows: Int, _ work: @escaping @Sendable () throws(SinkError) -> Void) throws(SinkError) {
-        let failure: SinkError?? = queue.wait {
-            if let failure = $0.failure { return .some(failure) }
-            guard $0.rows == 0 || $0.rows + rows <= Self.rowsMax else { return nil }
-            $0.pieces.append(Piece(rows: rows, work: work))
-            $0.rows += rows
-            return .some(nil)
+        let piece = Piece(rows: rows, work: work)
+        let failure: SinkError?? = queue.withLock { queue in
+            let added = Self.add(piece, to: &queue)
+            if added == nil { queue.isAwaited = true }
+            return added
         }
-        if let failure, let failure { throw failure }
+        if let failure {
+            if let failure { throw failure }
+            return
+        }
+        let late: SinkError?? = queue.wait { Self.add(piece, to: &$0) }
+        if let late, let late { throw late }
+    }
+
+    /// Queues a piece, or gives what failed before; nil where there is no room for it.
+    private static func add(_ piece: Piece, to queue: inout Queue) -> SinkError?? {
+        if let failure = queue.failure { return .some(failure) }
+        guard queue.rows == 0 || queue.rows + piece.rows <= rowsMax else { return nil }
+        queue.pieces.append(piece)
+        queue.rows += piece.rows
+        return .some(nil)
     }
 
     /// Returns when everything queued is done. Throws what a piece failed with.
     func drain() throws(SinkError) {
-        let failure: SinkError?? = queue.wait {
-            $0.pieces.isEmpty && !$0.isWorking ? .some($0.failure) : nil
-        }
-        if let failure, let failure { throw failure }
+        settle()
+        if let failure = queue.withLock({ $0.failure }) { throw failure }
     }
 
     /// Returns when everything queued is done, well or not.
-    func settle() { _ = queue.wait { $0.pieces.isEmpty && !$0.isWorking ? true : nil } }
+    func settle() {
+        queue.withLock { $0.isAwaited = true }
+        _ = queue.wait { $0.pieces.isEmpty && !$0.isWorking ? true : nil }
+    }
 
     private static func serve(_ queue: Monitor<Queue>) {
         while true {
-            let piece: Piece?? = queue.wait {
-                guard let first = $0.pieces.first else { return $0.isStopping ? .some(nil) : nil }
-                $0.pieces.removeFirst()
+            let taken: [Piece]? = queue.wait {
+                guard $0.rows >= rowsEnough || $0.isAwaited || $0.isStopping else { return nil }
+                if $0.pieces.isEmpty {
+                    $0.isAwaited = false
+                    return $0.isStopping ? [] : nil
+                }
+                var pieces: [Piece] = []
+                swap(&pieces, &$0.pieces)
                 $0.isWorking = true
-                return first
+                return pieces
             }
-            guard let piece, let piece else { return }
-            let failure = queue.withLock { $0.failure }
-            var own: SinkError?
-            if failure == nil {
-                do throws(SinkError) { try piece.work() } catch { own = error }
+            guard let taken, !taken.isEmpty else { return }
+            var failure = queue.withLock { $0.failure }
+            for piece in taken where failure == nil {
+                do throws(SinkError) { try piece.work() } catch { failure = error }
             }
+            let rows = taken.reduce(0) { $0 + $1.rows }
             queue.withLock {
                 $0.isWorking = false
-                $0.rows -= piece.rows
-                $0.failure = $0.failure ?? own
+                $0.rows -= rows
+                $0.failure = failure
             }
         }
     }
