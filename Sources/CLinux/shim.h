@@ -18,3 +18,13 @@ static inline int linux_memfd_create(const char *name) {
 static inline ssize_t linux_sendfile(int socket, int file, off_t *position, size_t count) {
     return sendfile(socket, file, position, count);
 }
+
+// Begins to write back dirty pages without waiting (sync_file_range(2), SYNC_FILE_RANGE_WRITE).
+static inline int linux_start_sync(int file, off_t offset, off_t length) {
+#ifdef SYS_sync_file_range
+    return (int)syscall(SYS_sync_file_range, file, offset, length, 2U);
+#else
+    (void)file, (void)offset, (void)length;
+    return 0;
+#endif
+}

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 
@@ -46,11 +47,17 @@ public protocol File: AnyObject, Sendable {
     func size() throws(IOFailure) -> Int64
     /// Returns when everything written is on the disk (fsync).
     func sync() throws(IOFailure)
+    /// Lets the system begin to bring these bytes to the disk, so that a later `sync` has less to wait for. Promises nothing:
+    /// what goes wrong is told by that `sync`.
+    func startSync(_ range: Range<Int64>)
     /// Closes the file; a second call does nothing.
     func close() throws(IOFailure)
 }
 
 extension File {
+    /// Does nothing, which is right for files without a disk.
+    public func startSync(_ range: Range<Int64>) {}
+
     /// Writes all bytes at the position.
     public func writeAll(_ bytes: [UInt8]) throws(IOFailure) {
         // The closure form of withUnsafeBytes does not carry typed errors everywhere; a result does.
@@ -155,6 +162,10 @@ public final class FileDescriptor: File {
         var status = stat()
         guard fstat(raw, &status) == 0 else { throw IOFailure(.examine, path: path, code: errno) }
         return Int64(status.st_size)
+    }
+
+    public func startSync(_ range: Range<Int64>) {
+        _ = linux_start_sync(raw, off_t(range.lowerBound), off_t(range.count))
     }
 
     public func sync() throws(IOFailure) {

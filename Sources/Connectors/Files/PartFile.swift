@@ -32,6 +32,10 @@ final class PartFile {
     /// Bytes from the start that are on the disk.
     private var syncedBytes: Int64 = 0
     private var syncFailure: IOFailure?
+    /// Bytes from the start that the system was asked to bring to the disk.
+    private var startedBytes: Int64 = 0
+    /// So many new ones are worth asking: a replay writes for minutes and syncs once.
+    private static let startedAtOnce: Int64 = 1 << 20
 
     private let directory: String
     private let files: any FileSystem
@@ -78,6 +82,10 @@ final class PartFile {
             mark.bytes += Int64(piece.count)
             mark.digest.update(piece)
         }
+        if mark.bytes - max(startedBytes, syncedBytes) >= Self.startedAtOnce {
+            file?.startSync(max(startedBytes, syncedBytes)..<mark.bytes)
+            startedBytes = mark.bytes
+        }
     }
 
     private func opened() throws(IOFailure) -> any File {
@@ -92,6 +100,7 @@ final class PartFile {
     func rewind(to earlier: PartMark) throws(IOFailure) {
         guard isTorn || syncFailure != nil || earlier != mark else { return }
         mark = earlier
+        startedBytes = min(startedBytes, earlier.bytes)
         let file = try opened()
         try file.truncate(to: earlier.bytes)
         try file.seek(to: earlier.bytes)
