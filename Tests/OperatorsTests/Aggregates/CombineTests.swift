@@ -97,10 +97,11 @@ import Testing
     /// Values, finite or missing, in runs; some of them all there.
     private static func lone(groups: Int, _ random: inout LawRandom) -> [Double] {
         let rare = random.next() % 2 == 0 ? 8 : UInt64.max
+        let extremes = [0, -0.0, .greatestFiniteMagnitude, .leastNonzeroMagnitude]
         return (0..<groups).map { _ in
             switch random.next() {
             case let dice where dice % rare == 0: .nan
-            case let dice where dice % 29 == 0: [0, -0.0, .greatestFiniteMagnitude, .leastNonzeroMagnitude][Int(random.next() % 4)]
+            case let dice where dice % 29 == 0: extremes[Int(random.next() % 4)]
             default: Double(Int64(bitPattern: random.next()) >> 14) * 1e-6
             }
         }
