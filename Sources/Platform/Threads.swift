@@ -103,6 +103,16 @@ public final class Monitor<Value>: @unchecked Sendable {
         return try body(&value)
     }
 
+    /// Runs `body` with the value locked, then wakes every waiter if it says so: where most changes are of no use to any, waking
+    /// them each time costs two changes of threads.
+    public func withLock<R>(wakingIf body: (inout Value) -> (result: R, isOfUse: Bool)) -> R {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        let (result, isOfUse) = body(&value)
+        if isOfUse { pthread_cond_broadcast(condition) }
+        return result
+    }
+
     /// Waits until `body` gives a result, or `deadlineNs` (monotonic clock; nil: no limit) has passed; then nil.
     public func wait<R>(untilNs deadlineNs: Int64? = nil, _ body: (inout Value) -> R?) -> R? {
         pthread_mutex_lock(mutex)

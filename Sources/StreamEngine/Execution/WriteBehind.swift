@@ -21,6 +21,9 @@ public final class WriteBehind: Sendable {
         var isStopping = false
         /// What went wrong first; nothing is written any more.
         var failure: SinkError?
+
+        /// Whether the thread is to work.
+        var isDue: Bool { rows >= WriteBehind.rowsEnough || isAwaited || isStopping }
     }
 
     /// Rows that wait at most, about two megabytes; one emission may be larger.
@@ -46,11 +49,11 @@ public final class WriteBehind: Sendable {
     /// Queues a piece of work on `rows` rows; waits while too many are queued. Throws what an earlier piece failed with.
     func add(rows: Int, _ work: @escaping @Sendable () throws(SinkError) -> Void) throws(SinkError) {
         let piece = Piece(rows: rows, work: work)
-        let failure: SinkError?? = queue.withLock { queue in
+        let failure: SinkError?? = queue.withLock(wakingIf: { queue in
             let added = Self.add(piece, to: &queue)
             if added == nil { queue.isAwaited = true }
-            return added
-        }
+            return (added, isOfUse: queue.isDue)
+        })
         if let failure {
             if let failure { throw failure }
             return
@@ -83,7 +86,7 @@ public final class WriteBehind: Sendable {
     private static func serve(_ queue: Monitor<Queue>) {
         while true {
             let taken: [Piece]? = queue.wait {
-                guard $0.rows >= rowsEnough || $0.isAwaited || $0.isStopping else { return nil }
+                guard $0.isDue else { return nil }
                 if $0.pieces.isEmpty {
                     $0.isAwaited = false
                     return $0.isStopping ? [] : nil
