@@ -47,7 +47,7 @@ let package = Package(
 
         // Not shipped: random tables as Parquet files, which other people's readers then read.
         .executableTarget(
-            name: "parquet-tables", dependencies: ["Connectors", "StreamEngine", "Platform"],
+            name: "parquet-tables", dependencies: ["Connectors", "StreamEngine", "Platform", "TestSupport"],
             path: "Tests/Tools/parquet-tables"),
 
         // The Swift API as a program of its own.
@@ -66,17 +66,23 @@ let package = Package(
         // Counts what the benchmark program allocates.
         .target(name: "CAllocations", path: "Benchmarks/allocations"),
 
-        .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
-        .testTarget(name: "StreamEngineTests", dependencies: ["StreamEngine", "Operators", "Platform"]),
+        // What several test targets use.
+        .target(name: "TestSupport", path: "Tests/Support"),
+        .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestSupport"]),
         .testTarget(
-            name: "OperatorsTests", dependencies: ["Operators", "StreamEngine", "Platform"],
+            name: "StreamEngineTests", dependencies: ["StreamEngine", "Operators", "Platform", "TestSupport"]),
+        .testTarget(
+            name: "OperatorsTests", dependencies: ["Operators", "StreamEngine", "Platform", "TestSupport"],
             exclude: ["SeriesFunctions/Fixtures"]),
         .testTarget(
             name: "ConnectorsTests",
-            dependencies: ["EmbeddedBroker", "Connectors", "StreamEngine", "Operators", "Platform", "CRdkafka"],
+            dependencies: [
+                "EmbeddedBroker", "Connectors", "StreamEngine", "Operators", "Platform", "CRdkafka", "TestSupport",
+            ],
             exclude: ["Formats/Fixtures", "Files/Parquet/Fixtures"]),
         .testTarget(
-            name: "JobFileTests", dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors", "Platform"],
+            name: "JobFileTests",
+            dependencies: ["JobFile", "StreamEngine", "Operators", "Connectors", "Platform", "TestSupport"],
             exclude: ["Fixtures"]),
         .testTarget(name: "BacktestTests", dependencies: ["Backtest", "StreamEngine", "Platform"]),
         .testTarget(
@@ -86,7 +92,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "stream-job", "EmbeddedBroker", "JobFile", "Connectors", "Operators", "StreamEngine", "Platform",
-                "CRdkafka",
+                "CRdkafka", "TestSupport",
             ],
             exclude: ["Fixtures"]),
     ],

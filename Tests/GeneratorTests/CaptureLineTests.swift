@@ -1,4 +1,5 @@
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Generator

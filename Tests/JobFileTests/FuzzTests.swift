@@ -1,21 +1,10 @@
 import JobFile
 import StreamEngine
+import TestSupport
 import Testing
 
 /// Nothing in a job file makes the reader crash or hang, and nothing wrong passes without a word.
 @Suite struct FuzzTests {
-    private struct Random {
-        var state: UInt64
-        mutating func next(_ bound: Int) -> Int {
-            // splitmix64
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return Int((z ^ (z >> 31)) % UInt64(max(bound, 1)))
-        }
-    }
-
     private static let pieces = [
         "{", "}", "[", "]", ":", ": ", ", ", "- ", "\n", "  ", "\t", "\"", "'", "|", ">", "&a ", "*a", "<<: *a", "!x ",
         "!!str ", "#", "${X}", "${", "$${", "---\n", "...\n", "%YAML", "@", "`", "\\", "\u{0}", "é", "\u{85}",
@@ -26,7 +15,7 @@ import Testing
 
     @Test func mutatedJobsNeverCrash() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = Random(state: seed)
+        var random = SeededRandom(seed: seed)
         var seeds: [[UInt8]] = []
         for folder in ["good", "bad"] {
             for name in Jobs.names(in: folder, ending: ".yaml") {
@@ -36,16 +25,16 @@ import Testing
         let loader = Jobs.loader(["X": "y: [1"])
         var refused = 0
         for _ in 0..<600 {
-            var bytes = seeds[random.next(seeds.count)]
-            for _ in 0...random.next(4) {
-                let at = random.next(bytes.count + 1)
-                switch random.next(4) {
-                case 0: bytes.insert(contentsOf: Self.pieces[random.next(Self.pieces.count)].utf8, at: at)
-                case 1: bytes.removeSubrange(at..<min(at + random.next(20), bytes.count))
-                case 2: if at < bytes.count { bytes[at] = UInt8(random.next(256)) }
+            var bytes = seeds[random.below(seeds.count)]
+            for _ in 0...random.below(4) {
+                let at = random.below(bytes.count + 1)
+                switch random.below(4) {
+                case 0: bytes.insert(contentsOf: Self.pieces[random.below(Self.pieces.count)].utf8, at: at)
+                case 1: bytes.removeSubrange(at..<min(at + random.below(20), bytes.count))
+                case 2: if at < bytes.count { bytes[at] = UInt8(random.below(256)) }
                 default:
-                    let other = seeds[random.next(seeds.count)]
-                    let from = random.next(other.count)
+                    let other = seeds[random.below(seeds.count)]
+                    let from = random.below(other.count)
                     bytes.insert(contentsOf: other[from..<min(from + 40, other.count)], at: at)
                 }
             }
@@ -66,14 +55,14 @@ import Testing
 
     @Test func randomOverridesNeverCrash() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = Random(state: seed)
+        var random = SeededRandom(seed: seed)
         let paths = [
             "queries.q.window", "queries.0.sinks.0", "sources.metrics.kafka", "kafka.options.a.b", "x", "queries",
         ]
         for _ in 0..<300 {
             var value = ""
-            for _ in 0...random.next(6) { value += Self.pieces[random.next(Self.pieces.count)] }
-            let job = Jobs.check(Jobs.small, overrides: ["\(paths[random.next(paths.count)])=\(value)"])
+            for _ in 0...random.below(6) { value += Self.pieces[random.below(Self.pieces.count)] }
+            let job = Jobs.check(Jobs.small, overrides: ["\(paths[random.below(paths.count)])=\(value)"])
             if job.definition == nil { #expect(job.errorCount > 0, "seed \(seed)") }
             _ = Jobs.rendered(job)
         }

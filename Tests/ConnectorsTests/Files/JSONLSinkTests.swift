@@ -2,6 +2,7 @@ import Connectors
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @Suite("JSONL sink")

@@ -1,5 +1,6 @@
 import Glibc
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
@@ -71,7 +72,7 @@ import Testing
     /// A million decimals: digits and exponents at random, within the table and beyond.
     @Test func randomDecimals() {
         let seed: UInt64 = 20_260_101
-        var random = Seeded(seed)
+        var random = SeededRandom(seed: seed)
         let text = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 64)
         defer { text.deallocate() }
         var wrong: [String] = []
@@ -119,7 +120,7 @@ import Testing
     /// Doubles at random, written with 17 digits (exact) and as halfway points to their neighbours.
     @Test func randomDoubles() {
         let seed: UInt64 = 99
-        var random = Seeded(seed)
+        var random = SeededRandom(seed: seed)
         var wrong: [String] = []
         for _ in 0..<20_000 {
             let bits = random.next()

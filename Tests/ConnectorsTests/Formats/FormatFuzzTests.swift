@@ -1,5 +1,6 @@
 import Connectors
 import StreamEngine
+import TestSupport
 import Testing
 
 /// Whatever bytes come: no crash, an end, and a ledger that balances. Run with every format in the registry.
@@ -97,7 +98,7 @@ import Testing
     @Test(arguments: InputFormats.all.map(\.name).filter { $0 != "remote-write" })
     func mutatedBytes(_ name: String) throws {
         let seed: UInt64 = 4242
-        var random = Seeded(seed)
+        var random = SeededRandom(seed: seed)
         let seeds = try Self.seeds(name)
         let alphabet = Array("{}[]\",:=\\ \t\n\r#0123456789.eE+-_au\u{0}".utf8) + [0x80, 0xC3, 0xFF]
         for round in 0..<1500 {
@@ -121,7 +122,7 @@ import Testing
 
     @Test(arguments: InputFormats.all.map(\.name).filter { $0 != "remote-write" })
     func randomBytes(_ name: String) throws {
-        var random = Seeded(17)
+        var random = SeededRandom(seed: 17)
         let alphabet = Array("{}[]\",:=\\ \n#1.e-mn".utf8)
         for round in 0..<1500 {
             let bytes = (0..<random.below(60)).map { _ in

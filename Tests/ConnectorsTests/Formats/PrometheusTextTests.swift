@@ -1,5 +1,6 @@
 import Connectors
 import StreamEngine
+import TestSupport
 import Testing
 
 @Suite struct PrometheusTextTests {
@@ -219,7 +220,7 @@ import Testing
             "m", "m", #"m{a="}"}"#, #"m{a="} 1"}"#, #"m{a="{"}"#, #"m{a="x"}"#, #"m{a="x",b="}"}"#, #"m{a="x"}"#, "mm",
             #"m{a="}"}"#, #"m{a="\"}"}"#, "m",
         ]
-        var random = Seeded(3)
+        var random = SeededRandom(seed: 3)
         var text = ""
         var expected: [String] = []
         for i in 0..<2000 {

@@ -1,6 +1,7 @@
 import Connectors
 import Glibc
 import StreamEngine
+import TestSupport
 import Testing
 
 /// What real exporters write decodes without a bad line.
@@ -67,7 +68,7 @@ import Testing
         let series = SeriesDictionary()
         let batch = SampleBatch()
         let decoder = try format("prometheus").makeDecoder(limits: DecodeLimits())
-        var random = Seeded(5)
+        var random = SeededRandom(seed: 5)
         var start = 0
         var line: Int64 = 0
         while start < bytes.count {

@@ -1,25 +1,14 @@
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
 
 /// Hostile and random messages. Every failure names the seed it can be repeated with.
 struct RemoteWriteFuzzTests {
-    /// SplitMix64 (G. Steele, D. Lea, C. Flood, 2014).
-    struct Randomness: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     /// A request with every kind of noise an encoder may add, and the samples it stands for.
-    private func randomRequest(_ random: inout Randomness) -> (bytes: [UInt8], samples: [DecodedSample]) {
+    private func randomRequest(_ random: inout SeededRandom) -> (bytes: [UInt8], samples: [DecodedSample]) {
         var request = ProtobufBytes()
         var expected: [DecodedSample] = []
         for _ in 0..<Int.random(in: 0...6, using: &random) {
@@ -52,7 +41,7 @@ struct RemoteWriteFuzzTests {
     }
 
     /// Fields to be read past.
-    private func noise(_ message: inout ProtobufBytes, from lowest: UInt64, _ random: inout Randomness) {
+    private func noise(_ message: inout ProtobufBytes, from lowest: UInt64, _ random: inout SeededRandom) {
         let number = UInt64.random(in: lowest...40, using: &random)
         switch Int.random(in: 0..<5, using: &random) {
         case 0: message.field(max(number, 5), varint: random.next())
@@ -63,7 +52,7 @@ struct RemoteWriteFuzzTests {
     }
 
     @Test(arguments: 0..<40) func whatIsEncodedIsDecoded(seed: UInt64) {
-        var random = Randomness(state: seed)
+        var random = SeededRandom(seed: seed)
         // One decoder for many messages: what it remembers never shows.
         let bench = RemoteWriteBench()
         for round in 0..<20 {
@@ -77,7 +66,7 @@ struct RemoteWriteFuzzTests {
 
     /// A prefix is whole, or one bad record and no sample.
     @Test(arguments: 0..<10) func everyPrefix(seed: UInt64) {
-        var random = Randomness(state: seed)
+        var random = SeededRandom(seed: seed)
         let (request, expected) = randomRequest(&random)
         for length in 0..<request.count {
             let bench = RemoteWriteBench()
@@ -90,7 +79,7 @@ struct RemoteWriteFuzzTests {
 
     /// Flipped, cut and repeated bytes, before and after compression: nothing traps, and the ledger keeps its shape.
     @Test(arguments: 0..<40) func damage(seed: UInt64) {
-        var random = Randomness(state: seed)
+        var random = SeededRandom(seed: seed)
         let bench = RemoteWriteBench()
         var bad = 0
         for round in 0..<100 {
@@ -118,7 +107,7 @@ struct RemoteWriteFuzzTests {
     }
 
     @Test(arguments: 0..<20) func noiseFromBeginningToEnd(seed: UInt64) {
-        var random = Randomness(state: seed)
+        var random = SeededRandom(seed: seed)
         let bench = RemoteWriteBench()
         for _ in 0..<200 {
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...40, using: &random)

@@ -1,5 +1,6 @@
 import Connectors
 import StreamEngine
+import TestSupport
 import Testing
 
 @Suite struct SampleJSONTests {
@@ -305,7 +306,7 @@ import Testing
 
     /// Labels in random order cost a bounded number of spellings.
     @Test func randomLabelOrder() throws {
-        var random = Seeded(11)
+        var random = SeededRandom(seed: 11)
         var names = (0..<12).map { "l\($0)" }
         var text = ""
         for _ in 0..<300 {
@@ -368,7 +369,7 @@ import Testing
             "m", #"m{a="x"}"#, #"m{a="x"}"#, #"m{a="x"}"#, #"m{a="x"}"#, #"m{a="x"}"#, #"m{a="}"}"#, #"mm{a="x"}"#,
             #"m\{a="x"}"#, #"m"{a="x"}"#, nil, nil, #"\#(name127){a="x"}"#, #"\#(name127)n{a="x"}"#,
         ]
-        var random = Seeded(3)
+        var random = SeededRandom(seed: 3)
         var lines: [String] = []
         var expected: [String] = []
         for i in 0..<2000 {

@@ -2,6 +2,7 @@ import CRdkafka
 import EmbeddedBroker
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors

@@ -1,5 +1,6 @@
 import Connectors
 import StreamEngine
+import TestSupport
 import Testing
 
 @Suite("Sample rows are a source again")

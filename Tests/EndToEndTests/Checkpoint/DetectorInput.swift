@@ -1,6 +1,7 @@
 import Connectors
 import JobFile
 import StreamEngine
+import TestSupport
 
 @testable import stream_job
 
@@ -25,7 +26,7 @@ struct DetectorInput {
     static let everyType = parameters.keys.sorted()
 
     init(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         self.seed = seed
         func chance(_ of: Int) -> Bool { Int.random(in: 0..<of, using: &random) == 0 }
         func pick<T>(_ from: [T]) -> T { from[Int.random(in: 0..<from.count, using: &random)] }

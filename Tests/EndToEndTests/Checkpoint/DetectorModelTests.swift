@@ -3,6 +3,7 @@ import Glibc
 import Operators
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import stream_job
@@ -137,7 +138,7 @@ import Testing
         var troubles: [String: Int] = [:]
         for seed in stride(from: block, to: Self.jobs, by: 4) {
             let input = DetectorInput(seed: 11_000 + seed)
-            var random = SeededGenerator(seed: seed)
+            var random = SeededRandom(seed: seed)
             let whole = try Self.replay(input)
             let cuts = input.metrics.map { _ in (0..<8).map { _ in Int.random(in: 1...40, using: &random) } }
             Self.compare(try Self.replay(input, cuts: cuts, workers: 3), whole, input, "cut anywhere")

@@ -2,6 +2,7 @@ import Connectors
 import Operators
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// The epoch protocol against a world in which anything may fail at any call: what comes out is what an undisturbed run
@@ -129,7 +130,7 @@ import Testing
             var job = try Self.clockless(input)
             job.onDataLoss = .continue
             let world = ModelWorld(input, seed: seed, faultEvery: seed % 2 == 0 ? 0 : 60)
-            var chance = SeededGenerator(seed: seed)
+            var chance = SeededRandom(seed: seed)
             world.onPoll = { [unowned world] in
                 for id in world.records.keys.sorted() where Bool.random(using: &chance) {
                     let (low, count) = (world.lows[id] ?? 0, world.records[id]?.count ?? 0)

@@ -1,13 +1,14 @@
 import Connectors
 import Platform
 import StreamEngine
+import TestSupport
 
 /// What outlives a process in the model: the topic, the group's offsets, state files, output; and chance.
 final class ModelWorld {
     let records: [PartitionID: [[UInt8]]]
     /// The first offset that is still there, of partitions whose records go in time.
     var lows: [PartitionID: Int] = [:]
-    var random: SeededGenerator
+    var random: SeededRandom
     /// One call in so many goes wrong; 0: none.
     var faultEvery: Int
     /// The process is dead: nothing it does has an effect any more.
@@ -37,7 +38,7 @@ final class ModelWorld {
 
     /// A world with these records.
     init(records: [PartitionID: [[UInt8]]], seed: UInt64, faultEvery: Int) {
-        random = SeededGenerator(seed: seed)
+        random = SeededRandom(seed: seed)
         self.faultEvery = faultEvery
         self.records = records
     }
@@ -48,7 +49,7 @@ final class ModelWorld {
 
     /// A world with these partitions of source `metrics`, a record a line.
     init(_ texts: [String], events: [String] = [], seed: UInt64, faultEvery: Int) {
-        random = SeededGenerator(seed: seed)
+        random = SeededRandom(seed: seed)
         self.faultEvery = faultEvery
         records = Self.records(texts, of: "metrics")
         broadcasts = Self.records(events, of: "changes")

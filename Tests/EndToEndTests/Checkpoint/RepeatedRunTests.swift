@@ -3,6 +3,7 @@ import JobFile
 import Operators
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// A run in which the clock decides much, against a replay that repeats its decisions (SEMANTICS §3, §7): partitions that fall
@@ -66,7 +67,7 @@ import Testing
         bucketAggregates: BucketAggregates.all, seriesFunctions: SeriesFunctions.all, detectors: Detectors.all)
 
     /// Records of four partitions, whose event times go with the clock as it passes, and events.
-    private static func records(_ random: inout SeededGenerator) -> [PartitionID: [[UInt8]]] {
+    private static func records(_ random: inout SeededRandom) -> [PartitionID: [[UInt8]]] {
         var records: [PartitionID: [[UInt8]]] = [:]
         for partition in 0..<4 {
             var time = startMs
@@ -220,7 +221,7 @@ import Testing
         var bareDiffers = 0
         for seed in UInt64(block * 3)..<UInt64(block * 3 + 3) {
             let isLocal = seed % 3 == 2
-            var random = SeededGenerator(seed: 5000 + seed)
+            var random = SeededRandom(seed: 5000 + seed)
             let job = try Self.job(isLocal: isLocal)
             let world = ModelWorld(records: Self.records(&random), seed: seed, faultEvery: seed % 2 == 0 ? 0 : 300)
             let topics = ArrivingTopics(world, seed: seed)
@@ -265,7 +266,7 @@ import Testing
     func lostStateIsReadAgainWithItsDecisions(_ block: Int) throws {
         var fallbacks = 0
         for seed in UInt64(block * 3)..<UInt64(block * 3 + 3) {
-            var random = SeededGenerator(seed: 6000 + seed)
+            var random = SeededRandom(seed: 6000 + seed)
             var job = try Self.job(isLocal: seed % 3 == 2)
             // Verdicts that do not wait for all events are not repeated.
             for index in job.queries.indices {
@@ -321,7 +322,7 @@ extension Decision {
 private final class ArrivingTopics {
     let clock = PassingClock()
     private let world: ModelWorld
-    private var random: SeededGenerator
+    private var random: SeededRandom
     private var available: [PartitionID: Int] = [:]
     private var silentFor: [PartitionID: Int] = [:]
     private var polls = 0
@@ -331,7 +332,7 @@ private final class ArrivingTopics {
 
     init(_ world: ModelWorld, seed: UInt64) {
         self.world = world
-        random = SeededGenerator(seed: 900 + seed)
+        random = SeededRandom(seed: 900 + seed)
     }
 
     func count(_ id: PartitionID) -> Int { available[id] ?? 0 }

@@ -1,4 +1,5 @@
 import Platform
+import TestSupport
 
 /// The input of a crash test: messages of each partition, the same for the same seed, with disorder, late samples, counter
 /// resets and bad lines.
@@ -20,7 +21,7 @@ struct CrashWorkload {
     }
 
     private static func events(seed: UInt64, _ partitions: Int, until endMs: Int64) -> [String] {
-        var chance = Chance(seed: seed &+ 77)
+        var chance = SeededRandom(seed: seed &+ 77)
         var clockMs: Int64 = 1_767_225_600_000
         func event(_ atMs: Int64, _ type: String, _ instance: String) -> String {
             #"{"timestamp":\#(atMs),"type":"\#(type)","reason":"r","severity":"info","object":"o","labels":{"instance":"\#(instance)"}}"#
@@ -46,7 +47,7 @@ struct CrashWorkload {
     }
 
     private static func partition(seed: UInt64, _ index: Int, count: Int) -> (messages: [String], lastMs: Int64) {
-        var chance = Chance(seed: seed &* 31 &+ UInt64(index))
+        var chance = SeededRandom(seed: seed &* 31 &+ UInt64(index))
         var counters = [Int](repeating: 0, count: 5)
         var clockMs: Int64 = 1_767_225_600_000
         var lastMs = clockMs
@@ -75,22 +76,4 @@ struct CrashWorkload {
         }
         return (messages, lastMs)
     }
-}
-
-/// Seeded chance (SplitMix64).
-struct Chance {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-
-    /// A number in 0..<bound.
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }

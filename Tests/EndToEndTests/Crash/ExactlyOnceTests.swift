@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import TestSupport
 import Testing
 
 /// The job as its own process, killed, frozen and starved at every place, restarted until its input is done: its output is
@@ -40,7 +41,7 @@ import Testing
             let job = seed % 2 == 0 ? Self.local : Self.alone
             let expected = try Self.expected(job)
             let world = try CrashWorld(job, Self.workload)
-            var chance = Chance(seed: seed)
+            var chance = SeededRandom(seed: seed)
             for _ in 0..<5 {
                 let program = try world.start("a")
                 if chance.below(3) > 0 { try world.waitUntilReading(program) }
@@ -55,7 +56,7 @@ import Testing
         try await onOwnThread {
             let expected = try Self.expected(Self.local)
             let world = try CrashWorld(Self.local, Self.workload)
-            var chance = Chance(seed: 3)
+            var chance = SeededRandom(seed: 3)
             var running: [(name: String, program: RunningProgram)] = []
             var kills = 0
             while kills < 6 {

@@ -1,11 +1,12 @@
 import Connectors
 import StreamEngine
+import TestSupport
 import Testing
 
 /// Series that come and go, limits, and what they must not change.
 struct ChurnTests {
     /// Lines of a fleet whose hosts live for a while each; partition p runs `lagMs * p` behind.
-    private static func fleet(_ random: inout SeededGenerator, partitions: Int, lines: Int, lagMs: Int64) -> [String] {
+    private static func fleet(_ random: inout SeededRandom, partitions: Int, lines: Int, lagMs: Int64) -> [String] {
         (0..<partitions).map { partition in
             var text = ""
             var clock = 10_000 - Int64(partition) * lagMs
@@ -43,7 +44,7 @@ struct ChurnTests {
     /// Forgetting and using indices again changes no row, also while a slow partition keeps windows waiting.
     @Test(arguments: 0..<2, [OutputMode.append, .update])
     func forgettingChangesNothing(_ seed: UInt64, _ mode: OutputMode) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let texts = Self.fleet(&random, partitions: 4, lines: 500, lagMs: 150)
         var keeps = try Self.job(keyTTLMs: 1_000_000_000)
         var forgets = try Self.job(keyTTLMs: 1)
@@ -62,7 +63,7 @@ struct ChurnTests {
 
     /// In complete mode windows hold series for ever, also those of which nothing is heard any more.
     @Test func completeModeKeepsForgottenSeriesApart() throws {
-        var random = SeededGenerator(seed: 5)
+        var random = SeededRandom(seed: 5)
         let texts = Self.fleet(&random, partitions: 2, lines: 100, lagMs: 0)
         var results: [[[String]]] = []
         for ttl: Int64 in [1_000_000_000, 1] {
@@ -77,7 +78,7 @@ struct ChurnTests {
     /// Which samples a full dictionary refuses depends on the record order alone.
     @Test(arguments: 0..<6)
     func dropsFollowTheRecordOrder(_ seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let maxSeries = Int.random(in: 3...7, using: &random)
         var job = try EngineHarness.job(
             delayMs: 5, window: WindowDefinition(sizeMs: 10), aggregates: [("n", "count()")])

@@ -1,5 +1,6 @@
 import Connectors
 import StreamEngine
+import TestSupport
 import Testing
 
 /// Input from the edges: times near the ends of Int64, odd values as keys, labels with taken names, silence.
@@ -22,7 +23,7 @@ struct ExtremeTests {
         WindowDefinition(sizeMs: 864_000_000_000, slideMs: 432_000_000_000, offsetMs: 5),
     ])
     func timesAtTheEndsOfTheRange(_ window: WindowDefinition) throws {
-        var random = SeededGenerator(seed: 11)
+        var random = SeededRandom(seed: 11)
         for mode in [OutputMode.append, .update, .complete] {
             for round in 0..<3 {
                 var job = try EngineHarness.job(

@@ -1,5 +1,6 @@
 import Connectors
 import StreamEngine
+import TestSupport
 import Testing
 
 /// Random input for queries of every shape over one source.
@@ -17,7 +18,7 @@ struct VariantInput {
     let partitions: [[Sample]]
 
     init(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         self.seed = seed
         let size = Int64.random(in: 2...40, using: &random) * 10
         let slide = Bool.random(using: &random) ? size : Int64.random(in: 1...(size / 10), using: &random) * 10
@@ -51,7 +52,7 @@ struct VariantInput {
         }
     }
 
-    func randomCuts(_ random: inout SeededGenerator) -> [[Int]] {
+    func randomCuts(_ random: inout SeededRandom) -> [[Int]] {
         partitions.map { _ in (0..<8).map { _ in Int.random(in: 1...40, using: &random) } }
     }
 
@@ -184,7 +185,7 @@ struct VariantTests {
             let input = VariantInput(seed: seed)
             let job = try Self.job(input)
             let whole = try EngineHarness.replay(job, input.texts)
-            var random = SeededGenerator(seed: seed)
+            var random = SeededRandom(seed: seed)
             let run = try EngineHarness.replay(
                 job, input.texts, cuts: input.randomCuts(&random), workers: Int.random(in: 1...3, using: &random))
             #expect(run.rows == whole.rows, "seed \(seed)")
@@ -201,7 +202,7 @@ struct VariantTests {
     func lastRowsOfUpdateAndCompleteAreThoseOfAppend(_ block: Int) throws {
         for seed in [UInt64(3000 + block)] {
             let input = VariantInput(seed: seed)
-            var random = SeededGenerator(seed: seed)
+            var random = SeededRandom(seed: seed)
             for mode in [OutputMode.update, .complete] {
                 var append = try Self.job(input)
                 if mode == .complete { append.sources[0].watermark.delayMs = 1_000_000 }
@@ -228,7 +229,7 @@ struct VariantTests {
     @Test(arguments: 0..<3)
     func scatteredSeriesGiveTheSameRows(_ block: UInt64) throws {
         let input = VariantInput(seed: 4000 + block)
-        var random = SeededGenerator(seed: block)
+        var random = SeededRandom(seed: block)
         var job = try Self.job(input)
         job.queries = job.queries.filter { $0.name != "placed" }
         job.queries[5].grouping = .by(["zone"])

@@ -1,4 +1,5 @@
 import Platform
+import TestSupport
 import Testing
 
 @testable import Operators
@@ -14,7 +15,7 @@ import Testing
 
     @Test(arguments: 0..<60)
     func `sums are within rounding of the exact sum`(seed: Int) {
-        var random = LawRandom(seed: UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         for kind in [ValueKind.small, .integers, .wide, .offset, .cancelling] {
             let values = (0..<Int.random(in: 1...2000, using: &random)).map { _ in kind.value(&random) }
             var exact = ExactSum()
@@ -51,7 +52,7 @@ import Testing
     @Test(arguments: [0.0, 1, 1e6, 1e9, -1e9, 4e9])
     func `deviations of 1e-3 survive around`(base: Double) {
         for seed in 0..<20 {
-            var random = LawRandom(seed: UInt64(seed))
+            var random = SeededRandom(seed: UInt64(seed))
             let unit = max(base.ulp, 1.0 / 1_073_741_824)
             let steps = (0..<Int.random(in: 2...3000, using: &random)).map { _ in
                 Int.random(in: -Int(1e-3 / unit)...Int(1e-3 / unit), using: &random)
@@ -118,7 +119,7 @@ import Testing
 
     @Test(arguments: 0..<30)
     func `quantiles are within 1 % of the values at the ranks around`(seed: Int) throws {
-        var random = LawRandom(seed: UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         for kind in [ValueKind.small, .integers, .wide, .offset, .cancelling, .equal, .special] {
             let count = Int.random(in: 1...(seed.isMultiple(of: 2) ? 40 : 1500), using: &random)
             let values = (0..<count).map { _ in kind.value(&random) }
@@ -144,7 +145,7 @@ import Testing
     }
 
     @Test func `a quantile sketch stays bounded, whatever comes in whatever order`() {
-        var random = LawRandom(seed: 5)
+        var random = SeededRandom(seed: 5)
         // 600 powers of ten, both signs: more than 4,096 buckets each.
         let values = (0..<60_000).map { _ in
             (Bool.random(using: &random) ? 1 : -1)

@@ -1,23 +1,9 @@
 import Platform
+import TestSupport
 import Testing
 
 @testable import Operators
 @testable import StreamEngine
-
-/// SplitMix64: the same numbers for the same seed on every machine.
-struct LawRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 /// One run of an aggregate over rows of one group or several, through the same columns as the engine's.
 struct AggregateRun {
@@ -153,7 +139,7 @@ struct AggregateCase: CustomTestStringConvertible {
 enum ValueKind: CaseIterable {
     case small, integers, wide, offset, cancelling, special, equal
 
-    func value(_ random: inout LawRandom) -> Double {
+    func value(_ random: inout SeededRandom) -> Double {
         switch self {
         case .small: Double.random(in: -1...1, using: &random)
         case .integers: Double(Int.random(in: -50...50, using: &random))
@@ -174,7 +160,7 @@ enum ValueKind: CaseIterable {
 @Suite struct AggregateLaws {
     static let cases = 24
 
-    static func rows(_ kind: ValueKind, _ random: inout LawRandom, count: Int, groups: UInt32) -> [AggregateRun.Row] {
+    static func rows(_ kind: ValueKind, _ random: inout SeededRandom, count: Int, groups: UInt32) -> [AggregateRun.Row] {
         (0..<count).map { index in
             AggregateRun.Row(
                 group: UInt32.random(in: 0..<groups, using: &random), number: kind.value(&random),
@@ -186,7 +172,7 @@ enum ValueKind: CaseIterable {
         }
     }
 
-    static func cuts(of count: Int, _ random: inout LawRandom) -> [Range<Int>] {
+    static func cuts(of count: Int, _ random: inout SeededRandom) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
         var at = 0
         while at < count {
@@ -200,13 +186,13 @@ enum ValueKind: CaseIterable {
     /// Runs `law` on random rows of every kind; fails if it was never run. `place` tells how to come back to a case.
     static func forAll(
         _ tested: AggregateCase,
-        _ law: (_ rows: [AggregateRun.Row], _ groups: Int, _ place: Comment, _ random: inout LawRandom) throws -> Void
+        _ law: (_ rows: [AggregateRun.Row], _ groups: Int, _ place: Comment, _ random: inout SeededRandom) throws -> Void
     ) rethrows {
         var tried = 0
         for kind in ValueKind.allCases where !tested.isText || kind == .small {
             for index in 0..<cases {
                 let seed = UInt64(index) &* 1_000_003 &+ 17
-                var random = LawRandom(seed: seed)
+                var random = SeededRandom(seed: seed)
                 let groups = UInt32.random(in: 1...4, using: &random)
                 let count = Int.random(in: 0...[3, 40, 300, 900][index % 4], using: &random)
                 let sample = rows(kind, &random, count: count, groups: groups)
@@ -313,7 +299,7 @@ enum ValueKind: CaseIterable {
 
     @Test(arguments: AggregateCase.all)
     func `hostile bytes fail or decode, and never crash`(tested: AggregateCase) {
-        var random = LawRandom(seed: 4711)
+        var random = SeededRandom(seed: 4711)
         var refused = 0
         let run = AggregateRun(tested.type, isText: tested.isText, groupCount: 1)
         run.update(Self.rows(.wide, &random, count: 60, groups: 1)[...])

@@ -1,5 +1,6 @@
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Operators
@@ -13,7 +14,7 @@ import Testing
 
     /// A column of so many groups: some empty, most with a few values, in runs of equal counts as scrapes give them.
     private static func column<State: AggregateState>(
-        of type: State.Type, groups: Int, _ random: inout LawRandom
+        of type: State.Type, groups: Int, _ random: inout SeededRandom
     ) -> TypedStateColumn<State> {
         let column = TypedStateColumn<State>()
         column.grow(to: groups)
@@ -52,7 +53,7 @@ import Testing
     }
 
     private static func check<State: AggregateState>(_ type: State.Type, seed: UInt64) {
-        var random = LawRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         let spare = TypedStateColumn<State>()
         for (mine, theirs) in [(0, 0), (0, 5), (7, 0), (1, 1), (64, 64), (200, 200), (33, 150), (150, 33)] {
             let earlier = column(of: type, groups: mine, &random)
@@ -95,7 +96,7 @@ import Testing
     }
 
     /// Values, finite or missing, in runs; some of them all there.
-    private static func lone(groups: Int, _ random: inout LawRandom) -> [Double] {
+    private static func lone(groups: Int, _ random: inout SeededRandom) -> [Double] {
         let rare = random.next() % 2 == 0 ? 8 : UInt64.max
         let extremes = [0, -0.0, .greatestFiniteMagnitude, .leastNonzeroMagnitude]
         return (0..<groups).map { _ in
@@ -108,7 +109,7 @@ import Testing
     }
 
     private static func checkLone<State: AggregateState>(_ type: State.Type, seed: UInt64) {
-        var random = LawRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         let spare = TypedStateColumn<State>()
         for (mine, theirs) in [(1, 1), (64, 64), (200, 200), (33, 150), (150, 33), (65, 0), (0, 65)] {
             let values = lone(groups: mine, &random)

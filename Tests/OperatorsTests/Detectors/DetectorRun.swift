@@ -1,4 +1,5 @@
 import Platform
+import TestSupport
 import Testing
 
 @testable import Operators
@@ -92,7 +93,7 @@ struct DetectorRun {
 /// Series that are no fun.
 enum NastySeries {
     static func noise(_ count: Int, seed: UInt64, level: Double = 0, deviation: Double = 1) -> [Double] {
-        var random = LawRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         return (0..<count).map { _ in
             let sum = (0..<12).reduce(0.0) { sum, _ in sum + Double.random(in: 0..<1, using: &random) }
             return level + deviation * (sum - 6)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Operators
@@ -108,7 +109,7 @@ import Testing
         var run = DetectorRun(PeersDetector(), [("by", "[job]"), ("warmup", "0")], keys: 10) { key in
             [Label("instance", ByteString("n\(key)")), Label("job", "etl")]
         }
-        var random = LawRandom(seed: 2)
+        var random = SeededRandom(seed: 2)
         for window in 0..<100 {
             // All double at window 50; key 3 alone is six times as high from 80 on.
             let level = window < 50 ? 4.0 : 8

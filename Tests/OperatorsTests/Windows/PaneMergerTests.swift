@@ -1,4 +1,5 @@
 import Platform
+import TestSupport
 import Testing
 
 @testable import Operators
@@ -9,7 +10,7 @@ import Testing
     private static let groupCount = 5
 
     /// Adds samples to random groups of a pane.
-    private static func fill(_ pane: Pane, _ random: inout LawRandom) {
+    private static func fill(_ pane: Pane, _ random: inout SeededRandom) {
         pane.grow(to: groupCount)
         for _ in 0..<(random.next() % 4) {
             let group = [UInt32(random.next() % UInt64(groupCount))]
@@ -35,7 +36,7 @@ import Testing
     }
 
     /// Adds rows to both panes: one to each of some groups, or to some again.
-    private static func fill(_ pane: Pane, _ whole: Pane, groupCount: Int, _ random: inout LawRandom) {
+    private static func fill(_ pane: Pane, _ whole: Pane, groupCount: Int, _ random: inout SeededRandom) {
         pane.grow(to: groupCount)
         whole.grow(to: groupCount)
         let share = [1, 2, 9, 10][Int(random.next() % 4)]
@@ -69,7 +70,7 @@ import Testing
     /// are no numbers, groups that come again and new ones.
     @Test(arguments: [2, 6, 9, 30, 100] as [Int64], [1, 2, 3] as [UInt64])
     func loneRowsMergeAsTheirStates(count: Int64, seed: UInt64) {
-        var random = LawRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         let window = WindowSpec(sizeMs: count * 10, slideMs: 10)
         var panes: [Int64: (Pane, Pane)] = [:]
         var groupCount = 40
@@ -126,7 +127,7 @@ import Testing
 
     @Test(arguments: [(1, 1), (2, 1), (3, 2), (6, 1), (8, 3), (9, 1), (30, 1), (30, 7), (100, 1)], [1, 2] as [UInt64])
     func aWindowDoesNotDependOnWhatWasMergedBefore(shape: (panes: Int64, step: Int64), seed: UInt64) {
-        var random = LawRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         let window = WindowSpec(sizeMs: shape.panes * 10, slideMs: shape.step * 10)
         var panes: [Int64: Pane] = [:]
         let first: Int64 = -150

@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import TestSupport
 
 /// A disk in memory, with the fault model of the checkpoint tests:
 /// - any call may fail (`failures`: by the call's number), a failing write having written half of its bytes;

@@ -1,5 +1,6 @@
 import Operators
 import Platform
+import TestSupport
 import Testing
 
 @testable import StreamEngine

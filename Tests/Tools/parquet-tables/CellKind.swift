@@ -1,11 +1,12 @@
 import StreamEngine
+import TestSupport
 
 /// What the cells of a column look like, so that every encoding has its turn.
 enum CellKind: CaseIterable {
     case constant, few, rising, anything, extremes, sorted
 
     func column(
-        _ type: ColumnType, from first: Int, count: Int, nullShare: Double, _ random: inout TableRandom
+        _ type: ColumnType, from first: Int, count: Int, nullShare: Double, _ random: inout SeededRandom
     ) -> ColumnData {
         let isValid = (0..<count).map { _ in Double.random(in: 0..<1, using: &random) >= nullShare }
         let valid = isValid.contains(false) || Bool.random(using: &random) ? isValid : nil
@@ -34,7 +35,7 @@ enum CellKind: CaseIterable {
         }
     }
 
-    private func integers(_ first: Int, _ count: Int, times: Bool, _ random: inout TableRandom) -> [Int64] {
+    private func integers(_ first: Int, _ count: Int, times: Bool, _ random: inout SeededRandom) -> [Int64] {
         let start: Int64 = 1_767_225_600_000
         // What Python's datetime can tell.
         let range: ClosedRange<Int64> = times ? -62_000_000_000_000...253_000_000_000_000 : .min ... .max
@@ -49,7 +50,7 @@ enum CellKind: CaseIterable {
         }
     }
 
-    private func double(_ row: Int, _ random: inout TableRandom) -> Double {
+    private func double(_ row: Int, _ random: inout SeededRandom) -> Double {
         switch self {
         case .constant: return row % 1000 < 900 ? 0.0 : -0.0
         case .few: return Double(Int.random(in: 0..<20, using: &random)) / 10
@@ -63,7 +64,7 @@ enum CellKind: CaseIterable {
         }
     }
 
-    private func text(_ row: Int, _ random: inout TableRandom) -> ByteString {
+    private func text(_ row: Int, _ random: inout SeededRandom) -> ByteString {
         switch self {
         case .constant: return "node-1"
         case .few: return ByteString("node-\(Int.random(in: 0..<9, using: &random))")

@@ -1,21 +1,7 @@
 import Connectors
 import Platform
 import StreamEngine
-
-/// SplitMix64.
-struct TableRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
+import TestSupport
 
 /// A random schema, random cells cut into batches, random settings.
 struct RandomTable {
@@ -24,7 +10,7 @@ struct RandomTable {
     let batches: [RowBatch]
     private let codec: String
 
-    init(number: Int, _ random: inout TableRandom) {
+    init(number: Int, _ random: inout SeededRandom) {
         var settings = ParquetSettings()
         let codecs: [(String, BlockCompression)] = [
             ("NONE", .none), ("SNAPPY", .snappy), ("LZ4", .lz4), ("ZSTD", .zstd(level: 3)), ("ZSTD", .zstd(level: 1)),

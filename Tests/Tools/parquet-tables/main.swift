@@ -8,6 +8,7 @@ import Connectors
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 
 let arguments = CommandLine.arguments
 guard arguments.count == 4, let seed = UInt64(arguments[2]), let count = Int(arguments[3]) else {
@@ -17,7 +18,7 @@ guard arguments.count == 4, let seed = UInt64(arguments[2]), let count = Int(arg
 let files = PosixFileSystem()
 try files.createDirectories(arguments[1])
 for number in 0..<count {
-    var random = TableRandom(seed: seed &+ UInt64(number) &* 0x1_0001)
+    var random = SeededRandom(seed: seed &+ UInt64(number) &* 0x1_0001)
     let table = RandomTable(number: number, &random)
     var file = ParquetTable(table.schema, settings: table.settings)
     for batch in table.batches { try file.append(batch) }

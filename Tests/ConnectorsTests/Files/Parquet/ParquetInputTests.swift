@@ -1,5 +1,6 @@
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors

@@ -1,6 +1,7 @@
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
