@@ -18,7 +18,7 @@ final class SourceExecution {
     /// The next offset of each idle partition (live only).
     var restingOffsets: [PartitionID: Int64] = [:]
     /// Late samples and dead letters that were taken from the partitions and not written yet.
-    var side: [SideRow] = []
+    var side = SideRows()
     /// Nothing that joins them stands before this; nil where nothing joins them: all partitions had ended when they were taken.
     private(set) var sideFrontier: SideRow.Position?
     /// Windows that only the end of input closed.

@@ -56,8 +56,9 @@ import Testing
             let outcome = try bench.epoch(2, ["2"])
             #expect(outcome.name == "unknown")
             #expect(outcome.reason?.isRetriable == true)
-            broker.faults.clear()
+            // Only then may decisions get through: the client goes on asking until its producer is gone.
             try bench.point.renew()
+            broker.faults.clear()
             let isApplied = fault == .loseResponse
             #expect(try bench.committed() == CommitPointBench.offset(isApplied ? 2 : 1))
             #expect(try bench.visible() == (isApplied ? ["1", "2"] : ["1"]))

@@ -160,7 +160,8 @@ enum ValueKind: CaseIterable {
 @Suite struct AggregateLaws {
     static let cases = 24
 
-    static func rows(_ kind: ValueKind, _ random: inout SeededRandom, count: Int, groups: UInt32) -> [AggregateRun.Row] {
+    static func rows(_ kind: ValueKind, _ random: inout SeededRandom, count: Int, groups: UInt32) -> [AggregateRun.Row]
+    {
         (0..<count).map { index in
             AggregateRun.Row(
                 group: UInt32.random(in: 0..<groups, using: &random), number: kind.value(&random),
@@ -186,7 +187,8 @@ enum ValueKind: CaseIterable {
     /// Runs `law` on random rows of every kind; fails if it was never run. `place` tells how to come back to a case.
     static func forAll(
         _ tested: AggregateCase,
-        _ law: (_ rows: [AggregateRun.Row], _ groups: Int, _ place: Comment, _ random: inout SeededRandom) throws -> Void
+        _ law: (_ rows: [AggregateRun.Row], _ groups: Int, _ place: Comment, _ random: inout SeededRandom) throws ->
+            Void
     ) rethrows {
         var tried = 0
         for kind in ValueKind.allCases where !tested.isText || kind == .small {
