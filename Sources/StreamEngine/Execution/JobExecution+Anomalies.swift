@@ -25,8 +25,8 @@ extension JobExecution {
             .filter { $0.plan.source == source }
     }
 
-    /// Judges what waited for events, and writes what the detectors and impacts found since the last call.
-    func writeAnomalies() throws {
+    /// Judges what waited for events, and writes what was found.
+    func releaseFindings() throws {
         for source in sources {
             for entry in source.emitters {
                 guard let anomalies = entry.emitter.anomalies else { continue }
@@ -41,19 +41,25 @@ extension JobExecution {
                                 query: query, detector: name, windowEndMs: windowEndMs, positions: positions),
                             source: source.definition.name, partition: partition, nextOffset: nil, epoch: epoch))
                 }
-                let info = info(query: entry.emitter.plan.name, watermarkMs: source.watermarkMs)
-                let sinks = outputs.queries[entry.index]
-                for (place, rows) in anomalies.takeRows().enumerated() where !rows.isEmpty {
-                    lastWork.anomalies += rows.count
-                    guard place < sinks.anomalies.count else { continue }
-                    try outputs.anomalies.write(rows, to: sinks.anomalies[place], job: job.definition.name, info)
-                }
-                for (place, rows) in anomalies.takeImpacts().enumerated() where !rows.isEmpty {
-                    lastWork.impacts += rows.count
-                    guard place < sinks.impacts.count else { continue }
-                    try outputs.impacts.write(rows, to: sinks.impacts[place], job: job.definition.name, info)
-                }
+                try writeFindings(entry.emitter, query: entry.index, source)
             }
+        }
+    }
+
+    /// Writes what a query's detectors and impacts found since the last call.
+    func writeFindings(_ emitter: QueryEmitter, query index: Int, _ source: SourceExecution) throws {
+        guard let anomalies = emitter.anomalies else { return }
+        let info = info(query: emitter.plan.name, watermarkMs: source.watermarkMs)
+        let sinks = outputs.queries[index]
+        for (place, rows) in anomalies.takeRows().enumerated() where !rows.isEmpty {
+            lastWork.anomalies += rows.count
+            guard place < sinks.anomalies.count else { continue }
+            try outputs.anomalies.write(rows, to: sinks.anomalies[place], job: job.definition.name, info)
+        }
+        for (place, rows) in anomalies.takeImpacts().enumerated() where !rows.isEmpty {
+            lastWork.impacts += rows.count
+            guard place < sinks.impacts.count else { continue }
+            try outputs.impacts.write(rows, to: sinks.impacts[place], job: job.definition.name, info)
         }
     }
 }

@@ -37,31 +37,43 @@ extension JobExecution {
     func show(trigger: Bool = false) throws {
         for source in sources {
             closingRecordMs = isLive && !trigger ? source.closingRecordMs : nil
-            try source.show(trigger: trigger) { try write($1, query: $0, source) }
+            try source.show(trigger: trigger) {
+                try write($1, query: $0, source)
+            } afterWindow: {
+                try writeFindings($1, query: $0, source)
+            }
             closingRecordMs = nil
             try writeSide(source)
         }
-        try writeAnomalies()
+        try releaseFindings()
     }
 
     /// Partition-local queries of a live run.
     func emitLocal() throws {
         for source in sources {
             closingRecordMs = source.closingRecordOfAnyMs
-            try source.emitLocal { try write($1, query: $0, source) }
+            try source.emitLocal {
+                try write($1, query: $0, source)
+            } afterWindow: {
+                try writeFindings($1, query: $0, source)
+            }
             closingRecordMs = nil
         }
-        try writeAnomalies()
+        try releaseFindings()
     }
 
     /// The end of input closes what is left.
     func emitAtEnd(keepOpen: Bool) throws {
         for source in sources {
-            try source.emitAtEnd(keepOpen: keepOpen) { try write($1, query: $0, source) }
+            try source.emitAtEnd(keepOpen: keepOpen) {
+                try write($1, query: $0, source)
+            } afterWindow: {
+                try writeFindings($1, query: $0, source)
+            }
             takeLate(source)
             try writeSide(source, isOver: true)
         }
-        try writeAnomalies()
+        try releaseFindings()
     }
 
     private func takeLate(_ source: SourceExecution) {

@@ -28,7 +28,7 @@ public struct ExecutionOptions: Sendable {
 /// Unchecked: between two barriers exactly one thread touches a task (`WorkerPool.run` gives each index to one thread, and
 /// returns when all are done), and the coordinator touches tasks only between barriers.
 private struct Handed: @unchecked Sendable {
-    let work: [(task: PartitionTask, latestTimestampMs: (PartitionTask, RawRecord) -> Int64)]
+    let work: [(task: PartitionTask, hasWindows: Bool, latestTimestampMs: (PartitionTask, RawRecord) -> Int64)]
 }
 
 /// Runs a compiled job over partitions: slices of work on the data-plane threads, then, at the barrier, emission and epochs
@@ -185,12 +185,14 @@ public final class JobExecution {
             limits[source.definition.name] = futureLimit(of: source)
         }
         let handed = Handed(
-            work: tasks.map { ($0.task, limits[$0.source.definition.name] ?? { _, _ in .max }) })
+            work: tasks.map {
+                ($0.task, !$0.source.definition.isBroadcast, limits[$0.source.definition.name] ?? { _, _ in .max })
+            })
         let turns = SliceTurns(
             newestMs: tasks.map { $0.task.maxTimestampMs ?? .min }, hasOther: beside != nil, goesOn: goesOn)
         let work: @Sendable (Int) -> Void = { _ in
             while let (index, isContinued) = turns.take() {
-                let (task, latestTimestampMs) = handed.work[index]
+                let (task, hasWindows, latestTimestampMs) = handed.work[index]
                 task.process(
                     maxBytes: goesOn ? bytes / SliceTurns.turnsOfSlice : bytes, isContinued: isContinued
                 ) { latestTimestampMs(task, $0) }
@@ -198,7 +200,8 @@ public final class JobExecution {
                     index,
                     SliceTurns.Standing(
                         newestMs: task.maxTimestampMs ?? .min, frozenBytes: task.frozenBytes,
-                        mayGoOn: task.failure == nil && task.outcome.isMore && task.limitOffset == nil))
+                        mayGoOn: task.failure == nil && task.outcome.isMore && task.limitOffset == nil,
+                        hasWindows: hasWindows))
             }
         }
         let threads = min(tasks.count, pool.width)

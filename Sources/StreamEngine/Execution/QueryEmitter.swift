@@ -197,28 +197,20 @@ final class QueryEmitter {
 
     // MARK: Emitting
 
-    /// Windows that are final once the query's watermark stands at `watermarkMs`, oldest first; each is emitted once.
-    func emitClosed(watermarkMs: Int64, _ body: (RowBatch) throws -> Void) rethrows {
-        try emit(through: plan.window.newestClosed(watermarkMs: watermarkMs, latenessMs: plan.latenessMs), body)
+    /// The windows up to `newest` that wait, oldest first.
+    func pendingWindows(through newest: Int64) -> [Int64] { pending.keys.filter { $0 <= newest }.sorted() }
+
+    /// Emits a window for good; each partition's share of it by itself where shares are `apart`. In update mode its rows went
+    /// out with the trigger, so that it only leaves the state.
+    func emit(_ window: Int64, apart: Bool, _ body: (RowBatch) throws -> Void) rethrows {
+        guard let contributions = takePending(window), plan.outputMode == .append else { return }
+        guard apart else { return try emit(window, contributions, only: nil, body) }
+        for contribution in contributions { try emit(window, [contribution], only: nil, body) }
     }
 
-    /// Emits every window up to `newest` for which there are contributions. In update mode the rows went out with the
-    /// trigger (`emitUpdates`), so here windows only leave the state.
-    func emit(through newest: Int64, _ body: (RowBatch) throws -> Void) rethrows {
-        for window in pending.keys.filter({ $0 <= newest }).sorted() {
-            guard let contributions = takePending(window) else { continue }
-            if plan.outputMode == .append { try emit(window, contributions, only: nil, body) }
-        }
-        if newest > emittedThrough ?? .min { emittedThrough = newest }
-        forgetOldKeys()
-    }
-
-    /// Update mode of a partition-local query: a trigger has shown the last rows of what partitions froze.
-    func leaveFrozen() {
-        for window in pending.keys.sorted() {
-            _ = takePending(window)
-            if window > emittedThrough ?? .min { emittedThrough = window }
-        }
+    /// Every window up to `newest` has gone out.
+    func noteEmitted(through newest: Int64) {
+        emittedThrough = max(newest, emittedThrough ?? .min)
         forgetOldKeys()
     }
 
@@ -230,17 +222,7 @@ final class QueryEmitter {
         return contributions
     }
 
-    /// Partition-local emission of a live run: what one partition froze is final at once.
-    func emitFrozen(_ body: (RowBatch) throws -> Void) rethrows {
-        for window in pending.keys.sorted() {
-            guard let contributions = takePending(window) else { continue }
-            for contribution in contributions { try emit(window, [contribution], only: nil, body) }
-            if window > emittedThrough ?? .min { emittedThrough = window }
-        }
-        forgetOldKeys()
-    }
-
-    /// Update and complete mode: the rows of this trigger. Call before `emitClosed`, after `collect`.
+    /// Update and complete mode: the rows of this trigger. Call after `collect`, before windows are emitted for good.
     ///
     /// Update: the windows and keys that changed since the last trigger. Complete: every window in state.
     func emitTrigger(

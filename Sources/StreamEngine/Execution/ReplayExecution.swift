@@ -63,9 +63,8 @@ extension JobExecution {
         var pace = options.speed.map { Pace(speed: $0) }
         // What a slice closed is emitted while the next one is processed. Decisions of a recorded run act between the two.
         let isOverlapping = options.workers > 1 && recordedRun == nil
-        // Rows of one query stand in the order of their windows wherever slices end. How several share an output does depend on
-        // slices, which are the same in every run only if threads do not go on by themselves.
-        let mayGoOn = isOverlapping && pace == nil && hasOneOutput
+        // Where slices end is the same in every run only if threads do not go on by themselves.
+        let mayGoOn = isOverlapping && pace == nil && outputsKeepOrder
         while !stop.isRequested {
             repeatDecisions()
             let ready = runnable(&pace)
@@ -110,10 +109,29 @@ extension JobExecution {
         return result
     }
 
-    /// Whether nothing but the windows of one query is written in the order of emission.
-    private var hasOneOutput: Bool {
-        guard let query = job.definition.queries.first, job.definition.queries.count == 1 else { return false }
-        return query.anomalies.isEmpty && query.impacts.isEmpty
+    /// Whether each output is written in an order that depends on the records alone, wherever slices end. Rows of one source's
+    /// queries, and what detectors find on them at once, go by the watermark that closes windows, its side outputs by record.
+    /// Several sources, rows of triggers, and findings that wait for events keep an order only in outputs of their own.
+    private var outputsKeepOrder: Bool {
+        var writers: [String: Set<String>] = [:]
+        func note(_ writer: String, _ sinks: [any Sink]) {
+            for sink in sinks { writers[sink.description, default: []].insert(writer) }
+        }
+        for (query, sinks) in zip(job.queries, outputs.queries) {
+            let windows = "windows of \(query.source)"
+            note(query.outputMode == .append ? windows : "triggers of \(query.name)", sinks.sinks)
+            for (detector, sinks) in zip(query.anomalies, sinks.anomalies) {
+                note(detector.contexts.isEmpty ? windows : "detector \(detector.name) of \(query.name)", sinks)
+            }
+            for (impact, sinks) in zip(query.impacts, sinks.impacts) {
+                note("impact \(impact.name) of \(query.name)", sinks)
+            }
+            note("side outputs of \(query.source)", sinks.late.map { [$0] } ?? [])
+        }
+        if let deadLetter = outputs.deadLetter {
+            for source in sources { note("side outputs of \(source.definition.name)", [deadLetter]) }
+        }
+        return writers.values.allSatisfy { $0.count == 1 }
     }
 
     private func commitIfDue() throws {

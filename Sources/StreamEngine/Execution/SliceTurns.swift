@@ -31,6 +31,8 @@ final class SliceTurns: Sendable {
         let frozenBytes: (all: Int, older: Int)
         /// Whether it has more to read, and may.
         let mayGoOn: Bool
+        /// Whether it has windows to freeze at all: sources of events have none.
+        let hasWindows: Bool
     }
 
     /// Frozen windows of so many bytes are worth a barrier. A task that holds as many beside the newest waits for the others,
@@ -84,7 +86,8 @@ final class SliceTurns: Sendable {
             $0.entries[task].isTaken = false
             $0.entries[task].newestMs = standing.newestMs
             $0.entries[task].mayGoOn = standing.mayGoOn && standing.frozenBytes.older < Self.frozenBytesMax
-            $0.entries[task].hasFrozen = !standing.mayGoOn || standing.frozenBytes.all >= Self.frozenBytesMax
+            $0.entries[task].hasFrozen =
+                !standing.mayGoOn || !standing.hasWindows || standing.frozenBytes.all >= Self.frozenBytesMax
         }
     }
 

@@ -192,53 +192,87 @@ final class SourceExecution {
         }
     }
 
-    /// Emits what the watermark has closed, and with `trigger` the rows of update and complete mode. `body` is given the
-    /// query's place in the job.
-    func emit(trigger: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
+    /// What takes rows, with the query's place in the job.
+    typealias TakeRows = (Int, RowBatch) throws -> Void
+    /// What is told that a window of a query has gone out, with the query's place in the job: what its detectors found may
+    /// follow.
+    typealias AfterWindow = (Int, QueryEmitter) throws -> Void
+
+    /// Emits what the watermark has closed, and with `trigger` the rows of update and complete mode.
+    func emit(trigger: Bool, _ body: TakeRows) throws {
         try gather()
-        try show(trigger: trigger, body)
+        try show(trigger: trigger, body) { _, _ in }
     }
 
     /// Emits what was gathered. With `trigger` the partitions must stand still.
-    func show(trigger: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
+    func show(trigger: Bool, _ body: TakeRows, afterWindow: AfterWindow) throws {
         if trigger { try emitLocalTrigger(body) }
+        var closed: [(place: Int, newest: Int64)] = []
         for (place, entry) in emitters.enumerated() where !isLocal(entry.emitter.plan) {
-            let emitter = entry.emitter
+            let (emitter, plan) = (entry.emitter, entry.emitter.plan)
             try emitter.settle()
             if trigger { try emitter.emitTrigger(operators(place)) { try body(entry.index, $0) } }
             // In update mode windows stay until a trigger has shown their last rows.
-            guard trigger || emitter.plan.outputMode == .append, let watermarkMs, !emitter.plan.neverCloses else {
-                continue
-            }
-            try emitter.emitClosed(watermarkMs: watermarkMs) { try body(entry.index, $0) }
+            guard trigger || plan.outputMode == .append, let watermarkMs, !plan.neverCloses else { continue }
+            closed.append(
+                (place, plan.window.newestClosed(watermarkMs: watermarkMs, latenessMs: plan.latenessMs)))
         }
+        try emit(closed, body, afterWindow)
+    }
+
+    /// Emits windows for good, by the watermark that closes them, then by query: rows of queries that share an output stand in
+    /// an order that depends on the records alone, wherever slices and epochs end.
+    private func emit(
+        _ closed: [(place: Int, newest: Int64)], apart: Bool = false, _ body: TakeRows, _ afterWindow: AfterWindow
+    ) throws {
+        var windows: [(closedAtMs: Int64, place: Int, window: Int64)] = []
+        for (place, newest) in closed {
+            let plan = emitters[place].emitter.plan
+            windows += emitters[place].emitter.pendingWindows(through: newest).map {
+                (EventTime.difference(plan.window.endMs($0), -plan.latenessMs), place, $0)
+            }
+        }
+        windows.sort { $0 < $1 }
+        for (_, place, window) in windows {
+            let entry = emitters[place]
+            try entry.emitter.emit(window, apart: apart) { try body(entry.index, $0) }
+            try afterWindow(entry.index, entry.emitter)
+        }
+        for (place, newest) in closed { emitters[place].emitter.noteEmitted(through: newest) }
     }
 
     /// A partition-local live run: each partition's windows go out by its own watermark.
-    func emitLocal(_ body: (Int, RowBatch) throws -> Void) throws {
+    func emitLocal(_ body: TakeRows, afterWindow: AfterWindow = { _, _ in }) throws {
+        var closed: [(place: Int, newest: Int64)] = []
         for (place, entry) in emitters.enumerated() where isLocal(entry.emitter.plan) {
             try entry.emitter.collect(operators(place))
             // In update mode windows stay until a trigger has shown their last rows.
-            guard entry.emitter.plan.outputMode == .append else { continue }
-            try entry.emitter.emitFrozen { try body(entry.index, $0) }
+            guard entry.emitter.plan.outputMode == .append, let newest = entry.emitter.newestPendingWindow else {
+                continue
+            }
+            closed.append((place, newest))
         }
+        try emit(closed, apart: true, body, afterWindow)
     }
 
     /// Partition-local queries in update mode: what changed since the last trigger. What a partition has frozen is final,
     /// whatever the others do.
-    private func emitLocalTrigger(_ body: (Int, RowBatch) throws -> Void) throws {
+    private func emitLocalTrigger(_ body: TakeRows) throws {
+        var shown: [(place: Int, newest: Int64)] = []
         for (place, entry) in emitters.enumerated() where isLocal(entry.emitter.plan) {
             guard entry.emitter.plan.outputMode == .update else { continue }
             try entry.emitter.collect(operators(place))
             try entry.emitter.emitTrigger(operators(place)) { try body(entry.index, $0) }
-            entry.emitter.leaveFrozen()
+            if let newest = entry.emitter.newestPendingWindow { shown.append((place, newest)) }
         }
+        try emit(shown, apart: true, body) { _, _ in }
     }
 
     /// The end of input: ended partitions count as +infinity, so windows come out up to the last with data
     /// (SEMANTICS §7). With `keepOpen` only those that some partition's own watermark had passed.
-    func emitAtEnd(keepOpen: Bool, _ body: (Int, RowBatch) throws -> Void) throws {
+    func emitAtEnd(keepOpen: Bool, _ body: TakeRows, afterWindow: AfterWindow) throws {
         let reached = tasks.compactMap(\.watermarkMs).max()
+        var closed: [(place: Int, newest: Int64)] = []
         for (place, entry) in emitters.enumerated() {
             let emitter = entry.emitter
             let plan = emitter.plan
@@ -247,17 +281,19 @@ final class SourceExecution {
                 continue
             }
             guard let reached else { continue }
-            let closed = plan.window.newestClosed(watermarkMs: reached, latenessMs: plan.latenessMs)
-            for task in tasks { task.operators[place].freeze(through: closed) }
+            let newest = plan.window.newestClosed(watermarkMs: reached, latenessMs: plan.latenessMs)
+            for task in tasks { task.operators[place].freeze(through: newest) }
             if !keepOpen, let last = operators(place).compactMap({ $0.windows.newestOpenWindow }).max() {
                 for task in tasks { task.operators[place].freeze(through: last) }
             }
             try emitter.collect(operators(place))
             try emitter.emitTrigger(operators(place)) { try body(entry.index, $0) }
-            try emitter.emit(through: closed) { try body(entry.index, $0) }
-            guard !keepOpen, let last = emitter.newestPendingWindow else { continue }
-            closedByEnd += emitter.pendingWindowCount
-            try emitter.emit(through: last) { try body(entry.index, $0) }
+            closed.append((place, newest))
         }
+        try emit(closed, body, afterWindow)
+        guard !keepOpen else { return }
+        closed = closed.compactMap { place, _ in emitters[place].emitter.newestPendingWindow.map { (place, $0) } }
+        closedByEnd += closed.reduce(0) { $0 + emitters[$1.place].emitter.pendingWindowCount }
+        try emit(closed, body, afterWindow)
     }
 }

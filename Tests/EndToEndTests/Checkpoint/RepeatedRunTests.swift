@@ -104,11 +104,17 @@ import Testing
         return records
     }
 
-    private static func outputs(_ job: CompiledJob, _ make: (String, String) -> any Sink) -> JobOutputs {
+    /// With `shared` an output of its own name takes the rows of all queries beside.
+    private static func outputs(
+        _ job: CompiledJob, shared: Bool, _ make: (String, String) -> any Sink
+    ) -> JobOutputs {
+        let all = shared ? make("all rows", "") : nil
         var outputs = JobOutputs(
-            queries: job.queries.map { plan in
+            queries: job.queries.enumerated().map { place, plan in
                 QueryOutputs(
-                    sinks: [make("\(plan.name) rows", plan.name)], late: make("\(plan.name) late", plan.name),
+                    sinks: [make("\(plan.name) rows", plan.name)]
+                        + (all.map { [place == 0 ? $0 : SharingSink($0)] } ?? []),
+                    late: make("\(plan.name) late", plan.name),
                     anomalies: plan.anomalies.map { [make("\(plan.name) \($0.name)", plan.name)] },
                     impacts: plan.impacts.map { [make("\(plan.name) \($0.name)", plan.name)] })
             }, deadLetter: make("dead letters", ""),
@@ -147,7 +153,8 @@ import Testing
             options.sliceBytes = Int.random(in: 40...900, using: &world.random)
             options.incarnation = EpochToken.randomIncarnation()
             let execution = try Self.execution(
-                job, { outputs($0) { ModelSink($0, query: $1, world, isTransactional: false) } }, options, topics.clock)
+                job, { outputs($0, shared: !losesState) { ModelSink($0, query: $1, world, isTransactional: false) } },
+                options, topics.clock)
             execution.session = CheckpointSession(
                 store: ModelStore(world), commitPoint: ModelCommitPoint(world), publishesFirst: false)
             execution.broadcastReaders = [ArrivingSource(topics, world, "changes", isGroup: false)]
@@ -186,7 +193,7 @@ import Testing
         let execution = try Self.execution(
             job,
             { job in
-                outputs(job) { name, query in
+                outputs(job, shared: true) { name, query in
                     let sink = CapturingSink(query: query)
                     sinks.append((name, sink))
                     return sink

@@ -46,9 +46,14 @@ final class CapturingSink: Sink {
     private(set) var documents: [String] = []
     private let encoder: any RowEncoder
 
-    init(query: String) { encoder = JSONRows().makeEncoder(query: query) }
+    let description: String
 
-    var description: String { "memory" }
+    /// `name` tells it from the job's other outputs.
+    init(query: String, name: String = "rows") {
+        encoder = JSONRows().makeEncoder(query: query)
+        description = "memory of \(query): \(name)"
+    }
+
     var written: (files: Int, bytes: Int64)? { nil }
 
     private func failIfAsked(_ call: String) throws(SinkError) {
@@ -79,10 +84,29 @@ final class CapturingSink: Sink {
     func close() throws(SinkError) { try failIfAsked("close") }
 }
 
+/// Another query's way into an output: what it brings stands there in the order in which it was written.
+final class SharingSink: Sink {
+    private let output: any Sink
+
+    init(_ output: any Sink) { self.output = output }
+
+    var description: String { output.description }
+    var written: (files: Int, bytes: Int64)? { nil }
+    func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) { try output.write(rows, info) }
+    func write(_ documents: DocumentBatch, _ info: EmissionInfo) throws(SinkError) { try output.write(documents, info) }
+    func prepare(_ epoch: EpochToken) throws(SinkError) {}
+    func publish(_ epoch: EpochToken) throws(SinkError) {}
+    func discard(_ epoch: EpochToken) {}
+    func abandon(_ epoch: EpochToken) {}
+    func close() throws(SinkError) {}
+}
+
 /// What a run gave.
 struct EngineRun {
     /// Published rows of each query, in order.
     var rows: [[String]]
+    /// Those of all queries, in the order in which they came; of jobs with one source.
+    var sharedRows: [String]
     var late: [[String]]
     var deadLetters: [String]
     var summary: JobSummary
@@ -127,10 +151,15 @@ enum EngineHarness {
         keepOpen: Bool = false, stopAfter: Int? = nil
     ) throws -> EngineRun {
         let job = try CompiledJob(definition, registries: registries)
-        let late = job.queries.map { CapturingSink(query: $0.name) }
-        let dead = CapturingSink(query: "")
+        let late = job.queries.map { CapturingSink(query: $0.name, name: "late") }
+        let dead = CapturingSink(query: "", name: "dead letters")
+        let shared = CapturingSink(query: "", name: "all rows")
+        let isShared = definition.sources.count == 1
         let outputs = JobOutputs(
-            queries: job.queries.indices.map { QueryOutputs(sinks: [sinks[$0]], late: late[$0]) }, deadLetter: dead,
+            queries: job.queries.indices.map { place in
+                let all: [any Sink] = isShared ? [place == 0 ? shared : SharingSink(shared)] : []
+                return QueryOutputs(sinks: [sinks[place]] + all, late: late[place])
+            }, deadLetter: dead,
             encodeLate: { query, id, sample in
                 LateRow(
                     query: query, partition: id, offset: sample.offset, line: sample.line,
@@ -154,7 +183,8 @@ enum EngineHarness {
                 if slices == stopAfter { stop.request() }
             })
         return EngineRun(
-            rows: sinks.map(\.published), late: late.map(\.documents), deadLetters: dead.documents, summary: summary)
+            rows: sinks.map(\.published), sharedRows: shared.published, late: late.map(\.documents),
+            deadLetters: dead.documents, summary: summary)
     }
 
     /// A job with one `prometheus` source `metrics` and one query `q`.

@@ -4,9 +4,10 @@ import Testing
 
 @Suite struct SliceTurnsTests {
     private func standing(
-        _ newestMs: Int64 = 0, frozen: Int = 0, older: Int = 0, mayGoOn: Bool = true
+        _ newestMs: Int64 = 0, frozen: Int = 0, older: Int = 0, mayGoOn: Bool = true, hasWindows: Bool = true
     ) -> SliceTurns.Standing {
-        SliceTurns.Standing(newestMs: newestMs, frozenBytes: (frozen, older), mayGoOn: mayGoOn)
+        SliceTurns.Standing(
+            newestMs: newestMs, frozenBytes: (frozen, older), mayGoOn: mayGoOn, hasWindows: hasWindows)
     }
 
     @Test func eachTaskHasOneTurnTheOneFurthestBehindFirst() {
