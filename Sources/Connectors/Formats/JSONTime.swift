@@ -5,9 +5,10 @@ struct JSONTime {
     /// Numbers of at least this magnitude are milliseconds, smaller ones seconds.
     static let millisecondsFrom: Int64 = 100_000_000_000
 
-    /// The ten bytes of the date read last and its midnight: dates repeat, their arithmetic need not.
-    private var dateHead: UInt64 = 0
-    private var dateTail: UInt16 = 0
+    /// The ten bytes of the date read last, as they stand in memory, and its midnight: dates repeat, their arithmetic need
+    /// not. At first 1970-01-01, for zeros would take ten zero bytes for a date.
+    private var dateHead = UInt64(littleEndian: 0x2D31_302D_3037_3931)
+    private var dateTail = UInt16(littleEndian: 0x3130)
     private var midnightMs: Int64 = 0
 
     /// The time of a value; nil for `null` and where there is none.

@@ -157,6 +157,10 @@ import Testing
         (#"{"name":"m","value":1,"timestamp":5,"x":"\u12g4"}"#, .malformed),
         ("{\"name\":\"m\",\"labels\":{\"a\":\"\u{1}\"},\"value\":1,\"timestamp\":5}", .malformed),
         ("{\"name\":\"m\u{0}\",\"value\":1,\"timestamp\":5}", .malformed),
+        (
+            "{\"timestamp\":\"\0\0\0\0\0\0\0\0\0\0T00:00:00Z\",\"name\":\"m\",\"labels\":{\"a\":\"b\"},\"value\":1}",
+            .malformed
+        ),
     ])
     func oneBadObject(_ object: String, _ reason: BadRecordReason) throws {
         let good = #"{"name":"m","labels":{"a":"b"},"value":1,"timestamp":5}"#
