@@ -30,18 +30,13 @@ struct OrderedSpelling {
         do throws(DecodeFault) {
             try JSONScanner.members(&p, labels.end) { (key, value) throws(DecodeFault) in
                 if key.hasEscapes { isPlain = false }
-                // Insertion sort: labels are few.
                 members.append(Member(key: key, value: value))
-                var i = members.count - 1
-                while i > 0, Self.precedes(key, members[i - 1].key) {
-                    members.swapAt(i, i - 1)
-                    i -= 1
-                }
             }
         } catch {
             // The object was found well formed before it came here; one that is not has no spelling.
             return false
         }
+        members.sort { Self.precedes($0.key, $1.key) }
         for member in members {
             append(member.key)
             append(member.value)

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Brings the texts of a new series into canonical form where nothing about them is unusual, without an allocation. What is
-/// unusual (a label twice or without value, `__name__` among them, control bytes) it leaves to the caller's own way, which
+/// unusual (a label twice or without value, `__name__` among them, control bytes, very many labels) it leaves to the caller's own way, which
 /// knows what to say.
 ///
 /// Used by one thread; its memory is kept from series to series.
@@ -15,6 +15,8 @@ public final class PlainLabels {
     private var texts: UnsafeMutablePointer<Text>
     private var textCount = 0
     private var textCapacity = 64
+    /// So many labels that the time to put them in order, which grows with the square, is still no matter: 256.
+    private static let mostTexts = 512
     private var name: Text?
     private var isPlain = true
     private var bytes = GrowingRun<UInt8>()
@@ -39,7 +41,13 @@ public final class PlainLabels {
             isPlain = false
             return
         }
-        if textCount + 2 > textCapacity { grow() }
+        if textCount + 2 > textCapacity {
+            guard textCapacity < PlainLabels.mostTexts else {
+                isPlain = false
+                return
+            }
+            grow()
+        }
         let own = Text(start: nameStart, length: name.count)
         var place = textCount
         while place > 0 {
@@ -109,7 +117,7 @@ public final class PlainLabels {
     @inline(never)
     private func grow() {
         let more = UnsafeMutablePointer<Text>.allocate(capacity: textCapacity * 2)
-        more.update(from: texts, count: textCount)
+        more.initialize(from: texts, count: textCount)
         texts.deallocate()
         texts = more
         textCapacity *= 2

@@ -224,6 +224,57 @@ import Testing
         #expect(dictionary.byteCount < 20_000 * 120)
     }
 
+    /// Lengths at which a place takes another byte, a spelling its last, and labels more than a spelling may.
+    @Test(arguments: [
+        1, 63, 64, 126, 127, 128, 129, 1000, 1020, 8191, 8192, 16_383, 16_384, 1 << 24 - 8, 1 << 24 - 7, 1 << 24 - 6,
+        1 << 24, 1 << 24 + 3, 1 << 25 - 1,
+    ])
+    func textsOfAnyLength(length: Int) throws {
+        let dictionary = SeriesDictionary()
+        var ids: [UInt32] = []
+        let value = [UInt8](repeating: 0x6C, count: length)
+        // `m{a="…"}` is seven bytes longer than its value.
+        let spellings = ["m", "n"].map { Array("\($0){a=\"".utf8) + value + Array("\"}".utf8) }
+        let labels = ["m", "n"].map { SeriesLabels(packed: Array("\($0)\0a\0".utf8) + value + [0]) }
+        func check() {
+            for (place, spelling) in spellings.enumerated() where place < ids.count {
+                #expect(dictionary.labels(of: ids[place]) == labels[place])
+                #expect(dictionary.index(of: labels[place]) == ids[place])
+                #expect(Self.find(spelling, dictionary) == (length + 7 < 1 << 24 ? ids[place] : nil))
+            }
+        }
+        for (place, spelling) in spellings.enumerated() {
+            let id = spelling.withUnsafeBufferPointer { bytes in
+                bytes.baseAddress.map { dictionary.insert($0, length: bytes.count, labels: labels[place]) }
+            }
+            ids.append(try #require(id))
+            check()
+        }
+        #expect(ids == [0, 1])
+        dictionary.compact()
+        check()
+        dictionary.forget([ids.removeFirst()])
+        #expect(dictionary.labels(of: 0) == nil && dictionary.labels(of: 1) == labels[1])
+        #expect(Self.find(spellings[0], dictionary) == nil)
+    }
+
+    /// Time that grows with the square of the labels ends somewhere.
+    @Test func veryManyLabelsAreNotPlain() {
+        let names = (0..<300).reversed().map { "label_\(1000 + $0)" }
+        Array(names.joined().utf8).withUnsafeBufferPointer { bytes in
+            let texts = names.indices.map { UnsafeBufferPointer(rebasing: bytes[$0 * 10..<$0 * 10 + 10]) }
+            let plain = PlainLabels()
+            for count in [1, 32, 33, 255, 256, 257, 300, 2] {
+                plain.begin()
+                for text in texts[..<count] { plain.add(text, text) }
+                let labels = names[..<count].map { Label(ByteString($0), ByteString($0)) }
+                let isPacked = plain.pack(name: texts[0], maxLabels: 1000)
+                #expect(isPacked == (count <= 256))
+                if isPacked { #expect(plain.labels == SeriesLabels(name: ByteString(names[0]), labels: labels)) }
+            }
+        }
+    }
+
     /// A producer that comes and goes leaves no memory behind.
     @Test func churnRunsInFlatMemory() {
         let dictionary = SeriesDictionary()
