@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// The group keys of a query over all its partitions, interned to dense indices that remember their order. Owned by the
 /// coordinator.
@@ -53,6 +54,13 @@ struct KeyDirectory: ~Copyable {
             return true
         }
         if let found { return found }
+        guard count < Int(UInt32.max) - 1 else {
+            OutOfMemory.end(
+                """
+                a query holds 4,294,967,294 keys, as many as can be told apart; group by fewer labels, or let keys be \
+                forgotten sooner (limits.keyTTL)
+                """)
+        }
         let index = UInt32(truncatingIfNeeded: count)
         byKey.insert(hash, index)
         for cell in wanted { cells.append(cell) }
@@ -178,9 +186,18 @@ final class KeyCells {
     private func found(_ cell: UnsafeBufferPointer<UInt8>) -> UInt32 {
         let hash = cell.baseAddress.map { ByteHash.hash($0, cell.count) } ?? 0
         if let known = byCell.find(hash, isSame: { isSame($0, cell) }) { return known }
+        // Below 2^31: each cell has 8 bytes or more of 16 GiB.
         let index = UInt32(truncatingIfNeeded: count)
         byCell.insert(hash, index)
-        places.append(packed.add(cell))
+        guard let place = packed.add(cell) else {
+            OutOfMemory.end(
+                """
+                the different values of one key column take 16 GiB, as much as can be told apart; group by fewer or shorter \
+                labels, or let keys be forgotten sooner (limits.keyTTL); limits.maxStateBytes stops a job before it comes \
+                to this
+                """)
+        }
+        places.append(place)
         followers.append(index)
         return index
     }

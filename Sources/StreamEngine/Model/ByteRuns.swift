@@ -4,14 +4,22 @@
 struct ByteRuns: ~Copyable {
     private var run = GrowingRun<UInt8>()
     private var wasted = 0
+    private let most: Int
+
+    /// Runs that take at most so many bytes; places of 32 bits tell 16 GiB apart.
+    init(most: Int = 1 << 34) {
+        precondition(most <= 1 << 34, "places of 32 bits tell 16 GiB apart")
+        self.most = most
+    }
 
     /// Bytes taken.
     var byteCount: Int { run.byteCount }
     /// Whether half of the bytes are of no use.
     var isWasteful: Bool { wasted > 1 << 16 && wasted > run.count / 2 }
 
-    /// Adds a run; gives where it stands, counted in four bytes: below 2^31 as long as `hasRoom`.
-    mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
+    /// Adds a run; gives where it stands, counted in four bytes, at most `most` / 4 - 1; nil when there is no room for it.
+    mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32? {
+        guard bytes.count <= Int(UInt32.max), run.count + ByteRuns.size(bytes.count) <= most else { return nil }
         let place = UInt32(truncatingIfNeeded: run.count / 4)
         let start = UnsafeMutableRawPointer(run.extend(by: ByteRuns.size(bytes.count)))
         start.storeBytes(of: UInt32(truncatingIfNeeded: bytes.count), as: UInt32.self)

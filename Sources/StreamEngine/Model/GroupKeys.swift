@@ -11,13 +11,16 @@ public struct GroupKeys: ~Copyable {
     private let columns: [ByteString?]?
     /// What tells the key of each group: a series, or with `ownBit` a place in `own`; `nobody` for a free index.
     private var sources = GrowingRun<UInt32>()
-    private var own = ByteRuns()
+    private var own = ByteRuns(most: GroupKeys.mostOwnBytes)
     private var byKey = InternTable()
     /// Kept for its memory.
     private var spare = GrowingRun<UInt8>()
 
     private static let ownBit: UInt32 = 1 << 31
     private static let nobody = UInt32.max
+    /// 8 GiB, so that a place is below `ownBit` - 1. Series are fewer than that too: each has a record of 16 bytes or more of
+    /// 16 GiB. So neither kind of source is taken for the other, or for `nobody`.
+    private static let mostOwnBytes = 1 << 33
 
     /// Keys of groups of `series`; `columns` as `QueryPlan.keyLabels` gives them.
     public init(series: SeriesDictionary, columns: [ByteString?]?) {
@@ -125,8 +128,7 @@ public struct GroupKeys: ~Copyable {
     }
 
     private mutating func keep(_ packed: [UInt8]) -> UInt32 {
-        let place = packed.withUnsafeBufferPointer { own.add($0) }
-        guard place < GroupKeys.ownBit - 1 else {
+        guard let place = packed.withUnsafeBufferPointer({ own.add($0) }) else {
             OutOfMemory.end(
                 """
                 the keys of one partition's groups take 8 GiB, as much as can be told apart; group by fewer or shorter \
@@ -158,11 +160,13 @@ public struct GroupKeys: ~Copyable {
 
     /// Moves the keys' own bytes together.
     private mutating func compact() {
-        var kept = ByteRuns()
+        var kept = ByteRuns(most: GroupKeys.mostOwnBytes)
         for group in 0..<sources.count {
             let source = sources[group]
             guard source != GroupKeys.nobody, source & GroupKeys.ownBit != 0 else { continue }
-            sources[group] = kept.add(own.bytes(source & ~GroupKeys.ownBit)) | GroupKeys.ownBit
+            // They are some of those that had room.
+            guard let place = kept.add(own.bytes(source & ~GroupKeys.ownBit)) else { preconditionFailure("no room") }
+            sources[group] = place | GroupKeys.ownBit
         }
         own = kept
     }

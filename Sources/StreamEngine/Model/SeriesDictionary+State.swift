@@ -87,7 +87,7 @@ extension SeriesDictionary {
             while indexBound <= Int(index) { append() }
             guard !holds(Int(index)) else { throw DecodingFailure("series \(index) comes twice") }
             let labels = try reader.readSeriesLabels()
-            guard restore(labels, at: index) else { throw DecodingFailure("\(labels) comes twice") }
+            guard restore(labels, at: index) else { throw DecodingFailure("\(labels) comes twice, or finds no room") }
         }
         var last: Int64 = 0
         for index in try reader.readAscending(below: indexBound) {

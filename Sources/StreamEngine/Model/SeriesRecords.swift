@@ -21,6 +21,8 @@ struct SeriesRecords: ~Copyable {
     private static let labelsMark: UInt32 = 0xFF
     /// The longest spelling that is kept.
     static let maxSpelling = Int(lengthMask)
+    /// More than two headers, their padding and a list of places take.
+    private static let mostBeside = 512
     /// A record of nobody.
     static let nobody = UInt32.max
 
@@ -36,8 +38,8 @@ struct SeriesRecords: ~Copyable {
     /// Whether half of the bytes are of no use.
     var isWasteful: Bool { wasted > 1 << 16 && wasted > run.count / 2 }
 
-    /// Whether a record with so many bytes behind its header can be told from all others.
-    func hasRoom(_ bytes: Int) -> Bool { run.count + bytes + 16 < 1 << 34 }
+    /// Whether a spelling and labels that are so long together can have records that are told from all others.
+    func hasRoom(_ bytes: Int) -> Bool { run.count + bytes + SeriesRecords.mostBeside < 1 << 34 }
 
     private func at(_ record: UInt32) -> UnsafeMutableRawPointer { base + Int(record) * 4 }
 

@@ -57,7 +57,7 @@ import Testing
         Self.check(labels, seed: seed)
     }
 
-    @Test(arguments: [1, 2, 3] as [UInt64]) func manyKeysAreSortedAsByComparing(seed: UInt64) {
+    @Test(arguments: [1, 2, 3] as [UInt64]) func manyKeysAreSortedAsByComparing(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         var keys: Set<GroupKey> = []
         for _ in 0..<3000 {
@@ -68,9 +68,28 @@ import Testing
         let list = Array(keys)
         var indices = list.indices.map { UInt32($0) }
         var packed = ByteRuns()
-        let places = list.map { $0.packed.withUnsafeBufferPointer { packed.add($0) } }
+        var places: [UInt32] = []
+        for key in list { places.append(try #require(key.packed.withUnsafeBufferPointer { packed.add($0) })) }
         PackedOrder.sort(&indices) { packed.bytes(places[Int($0)]) }
         #expect(indices.map { list[Int($0)] } == list.sorted(), "seed \(seed)")
+    }
+
+    /// What finds no place is not put at a wrong one.
+    @Test(arguments: [0, 4, 16, 100, 101, 102, 103, 104]) func runsEndWhereTheirPlacesDo(most: Int) {
+        var runs = ByteRuns(most: most)
+        var held: [UInt32: [UInt8]] = [:]
+        var taken = 0
+        for length in [1, 4, 0, 9, 60, 5, 200, 1, 2, 3] {
+            let bytes = (0..<length).map { UInt8($0 + held.count) }
+            let place = bytes.withUnsafeBufferPointer { runs.add($0) }
+            let size = 4 + (length + 3) / 4 * 4
+            #expect((place != nil) == (taken + size <= most))
+            guard let place else { continue }
+            #expect(Int(place) * 4 == taken && held[place] == nil)
+            held[place] = bytes
+            taken += size
+            for (place, bytes) in held { #expect(Array(runs.bytes(place)) == bytes) }
+        }
     }
 
     /// Keys that come a few or many at a time, and are forgotten.
