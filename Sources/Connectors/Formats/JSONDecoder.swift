@@ -16,8 +16,9 @@ protocol JSONElement {
     /// Told before a record's objects.
     mutating func begin(_ record: RawRecord)
 
-    /// Reads an object that has the usual form and a known series, and moves past it. Gives nil where anything is
-    /// unusual; the same object then goes through `parse` and `accept`, which give the same sample.
+    /// Reads an object that has the usual form, and moves past it. Gives nil where anything is unusual, and nothing is left
+    /// of it then; the same object goes through `parse` and `accept`, which give the same sample. A new series is interned
+    /// only where the object ends its line or record.
     mutating func decodeFast(
         _ at: inout BytePointer, _ end: BytePointer, _ context: RecordContext, _ series: SeriesDictionary
     ) -> PendingSample?

@@ -13,7 +13,7 @@ struct SampleJSONSpelling {
     /// What comes after name and labels.
     let next: BytePointer
 
-    /// Bytes that the name may have where it is left out: so many that `ForeseenSpelling` tells its length.
+    /// Bytes that the name may have where it is left out: no more than `ForeseenSpelling` tells the length of.
     private static let longestName = 127
     /// Bytes of `,"labels":{"__name__":"` between the first name's quote and the second name.
     private static let separator = 23
@@ -25,12 +25,12 @@ struct SampleJSONSpelling {
         var p = start
         guard startsWithName ? skipString(&p, end) : skipToBrace(&p, end) else { return nil }
         let firstEnd = p
-        skipSpaces(&p, end)
+        SampleJSONKey.skipSpaces(&p, end)
         guard p < end, p.pointee == UInt8(ascii: ",") else { return nil }
         p += 1
-        skipSpaces(&p, end)
+        SampleJSONKey.skipSpaces(&p, end)
         guard SampleJSONKey.scan(&p, end) == (startsWithName ? .labels : .name) else { return nil }
-        skipSpaces(&p, end)
+        SampleJSONKey.skipSpaces(&p, end)
         guard p < end, p.pointee == (startsWithName ? UInt8(ascii: "{") : UInt8(ascii: "\"")),
             startsWithName ? skipToBrace(&p, end) : skipString(&p, end)
         else { return nil }
@@ -80,11 +80,6 @@ struct SampleJSONSpelling {
 
     @inline(__always)
     private static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- UInt8(ascii: "a") < 26 }
-
-    @inline(__always)
-    private static func skipSpaces(_ at: inout BytePointer, _ end: BytePointer) {
-        while at < end, at.pointee == 0x20 { at += 1 }
-    }
 
     @inline(__always)
     private static func skipString(_ at: inout BytePointer, _ end: BytePointer) -> Bool {
