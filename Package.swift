@@ -67,7 +67,7 @@ let package = Package(
         .target(name: "CAllocations", path: "Benchmarks/allocations"),
 
         // What several test targets use.
-        .target(name: "TestSupport", path: "Tests/Support"),
+        .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/Support"),
         .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestSupport"]),
         .testTarget(
             name: "StreamEngineTests", dependencies: ["StreamEngine", "Operators", "Platform", "TestSupport"]),
@@ -87,7 +87,7 @@ let package = Package(
         .testTarget(name: "BacktestTests", dependencies: ["Backtest", "StreamEngine", "Platform"]),
         .testTarget(
             name: "GeneratorTests", dependencies: ["Generator", "Connectors", "StreamEngine", "Platform"]),
-        .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "Platform"]),
+        .testTarget(name: "EmbeddedBrokerTests", dependencies: ["EmbeddedBroker", "Platform", "TestSupport"]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -38,9 +39,12 @@ QUANTILES = [0, 0.1, 0.5, 0.99, 1]
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody has, below those that the system gives to whoever asks for any."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 class Server:
@@ -56,7 +60,7 @@ class Server:
             ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
              "--storage.tsdb.retention.time=100y", "--web.enable-remote-write-receiver",
              f"--web.listen-address={self.url[7:]}"], stdout=self.log, stderr=self.log)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while True:
             try:
                 urllib.request.urlopen(self.url + "/-/ready", timeout=5).read()
@@ -69,7 +73,7 @@ class Server:
     def get(self, path, **parameters):
         data = urllib.parse.urlencode(parameters).encode() if parameters else None
         try:
-            with urllib.request.urlopen(self.url + path, data=data, timeout=300) as reply:
+            with urllib.request.urlopen(self.url + path, data=data, timeout=600) as reply:
                 return json.load(reply)["data"]
         except urllib.error.HTTPError as error:
             sys.exit(f"prometheus refused {parameters}: {error.read().decode()}")
@@ -80,13 +84,13 @@ class Server:
             headers={"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf",
                      "X-Prometheus-Remote-Write-Version": "0.1.0"})
         try:
-            urllib.request.urlopen(request, timeout=60).read()
+            urllib.request.urlopen(request, timeout=600).read()
         except urllib.error.HTTPError as error:
             sys.exit(f"prometheus refused a remote-write message: {error.read().decode()}")
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(180)
         self.log.close()
 
 

@@ -3,12 +3,14 @@ import Platform
 import Synchronization
 
 /// The machine's file system until the n-th call that changes something; from there on nothing works, as after a
-/// `kill -9`. A write that meets the crash is cut in half. Counts calls, so that a test can crash at each.
+/// `kill -9`. A write that meets the crash is cut in half. Counts calls, so that a test can crash at each, and notes what
+/// the system is asked to bring to the disk ahead of time.
 final class CrashingFileSystem: FileSystem {
     private let real = PosixFileSystem()
     private let steps: Steps
 
     final class Steps: Sendable {
+        fileprivate let started = Mutex<[Range<Int64>]>([])
         private let left: Atomic<Int>
         private let code: Int32
         private let isOnce: Bool
@@ -34,6 +36,9 @@ final class CrashingFileSystem: FileSystem {
 
     /// One that never fails, and never waits for the disk.
     static var unfailing: CrashingFileSystem { CrashingFileSystem(failingAt: .max) }
+
+    /// What of all files the disk was asked for ahead of time, in order.
+    var startedSyncs: [Range<Int64>] { steps.started.withLock { $0 } }
 
     /// Whether the failing call was reached.
     var met: Bool { steps.met }
@@ -109,6 +114,11 @@ private final class CrashingFile: File {
     }
 
     func size() throws(IOFailure) -> Int64 { try real.size() }
+
+    func startSync(_ range: Range<Int64>) {
+        steps.started.withLock { $0.append(range) }
+        real.startSync(range)
+    }
 
     func sync() throws(IOFailure) {
         try steps.take(.sync, path)

@@ -1,6 +1,7 @@
 import EmbeddedBroker
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
@@ -10,7 +11,7 @@ import Testing
     private func withBroker(_ topics: [String], _ body: @escaping @Sendable (KafkaConnection) throws -> Void)
         async throws
     {
-        try await onThread {
+        try await onOwnThread {
             var configuration = BrokerConfiguration()
             configuration.topics = topics.map { BrokerConfiguration.NewTopic($0, partitions: 2) }
             configuration.createsTopics = false
@@ -27,44 +28,24 @@ import Testing
         }
     }
 
-    private func readAll(
-        _ connection: KafkaConnection, _ topic: String, start: StartingOffsets = .earliest,
-        end: KafkaReadingEnd = .present
-    ) throws -> Driver {
-        let source = try KafkaTopicReader(
-            connection,
-            subscriptions: [KafkaSubscription(source: "s", topics: .topics([topic]), startingOffsets: start)], end: end,
-            log: { _ in })
-        defer { source.close() }
-        let driver = Driver(source)
-        try driver.run { driver in
-            !driver.failures.isEmpty
-                || !driver.readers.isEmpty
-                    && driver.readers.keys.allSatisfy {
-                        if case .endOfInput? = driver.outcomes[$0] { true } else { false }
-                    }
-        }
-        return driver
-    }
-
     @Test func readsBetweenTwoTimes() async throws {
         try await withBroker(["t"]) { connection in
             let producer = try KafkaProducer(connection) { _ in }
             try send(producer, "t", ["a", "b"])
-            try producer.flush(timeoutMs: 10_000)
-            let first = try readAll(connection, "t").timestamps[partition("t", 0)]?.compactMap { $0 }.max() ?? 0
+            try producer.flush(timeoutMs: Int(hungAfterMs))
+            let first =
+                try Driver.readAll(connection, ["t"]).timestamps[partition("t", 0)]?.compactMap { $0 }.max() ?? 0
             // The next record gets a later time.
             while SystemClock().wallMs() <= first {}
             try send(producer, "t", ["c", "d"])
-            try producer.flush(timeoutMs: 10_000)
+            try producer.flush(timeoutMs: Int(hungAfterMs))
             producer.close()
-            let later = try readAll(connection, "t", start: .time(ms: first + 1))
+            let later = try Driver.readAll(connection, ["t"], start: .time(ms: first + 1))
             #expect(later.values[partition("t", 0)] == ["c", "d"])
-            let earlier = try readAll(connection, "t", end: .time(first + 1))
+            let earlier = try Driver.readAll(connection, ["t"], end: .time(first + 1))
             #expect(earlier.values[partition("t", 0)] == ["a", "b"])
-            let none = try readAll(connection, "t", start: .time(ms: first + 3_600_000))
+            let none = try Driver.readAll(connection, ["t"], start: .time(ms: first + 3_600_000))
             #expect(none.total == 0)
-            #expect(none.failures.isEmpty)
         }
     }
 
@@ -74,13 +55,13 @@ import Testing
             for _ in 0..<2 {
                 try producer.open(topic: "new", partitioner: "murmur2_random", create: (3, 1))
             }
-            let counts = try KafkaTopics(handle: producer.client.handle).partitionCounts(timeoutMs: 10_000)
+            let counts = try KafkaTopics(handle: producer.client.handle).partitionCounts(timeoutMs: Int(hungAfterMs))
             #expect(counts["new"] == 3)
             #expect(counts["t"] == 2)
             try send(producer, "new", ["x"])
-            try producer.flush(timeoutMs: 10_000)
+            try producer.flush(timeoutMs: Int(hungAfterMs))
             producer.close()
-            #expect(try readAll(connection, "new").total == 1)
+            #expect(try Driver.readAll(connection, ["new"]).total == 1)
         }
     }
 
@@ -94,40 +75,41 @@ import Testing
             let ids = [partition("t", 0), partition("t", 1)]
             let member = try KafkaTransactions.member(of: consumer)
             let producer = try KafkaProducer(connection, transactionalID: "g/c/0") { _ in }
-            let transactions = try KafkaTransactions(producer, timeoutMs: 10_000)
+            let transactions = try KafkaTransactions(producer, timeoutMs: Int(hungAfterMs))
             try transactions.begin()
             try send(producer, "out", ["never"])
-            try transactions.sendOffsets([ids[0]: CommittedOffset(offset: 1)], of: member, timeoutMs: 10_000)
+            try transactions.sendOffsets([ids[0]: CommittedOffset(offset: 1)], of: member, timeoutMs: Int(hungAfterMs))
             // An open transaction on the offsets is not "nothing committed".
             let error = #expect(throws: SourceError.self) { try consumer.committed(ids, timeoutMs: 500) }
             #expect(error?.isRetriable == true)
-            guard case .aborted = transactions.abort(because: SourceError(.other, "test"), timeoutMs: 10_000) else {
+            guard case .aborted = transactions.abort(because: SourceError(.other, "test"), timeoutMs: Int(hungAfterMs))
+            else {
                 Issue.record("not aborted")
                 return
             }
-            #expect(try consumer.committed(ids, timeoutMs: 10_000).isEmpty)
+            #expect(try consumer.committed(ids, timeoutMs: Int(hungAfterMs)).isEmpty)
             try transactions.begin()
             try send(producer, "out", ["row"])
             let token = CommittedOffset(offset: 7, metadata: "v1 a.1 a.1")
-            try transactions.sendOffsets([ids[0]: token], of: member, timeoutMs: 10_000)
-            guard case .committed = transactions.commit(timeoutMs: 10_000) else {
+            try transactions.sendOffsets([ids[0]: token], of: member, timeoutMs: Int(hungAfterMs))
+            guard case .committed = transactions.commit(timeoutMs: Int(hungAfterMs)) else {
                 Issue.record("not committed")
                 return
             }
-            #expect(try consumer.committed(ids, timeoutMs: 10_000) == [ids[0]: token])
-            let read = try readAll(connection, "out")
+            #expect(try consumer.committed(ids, timeoutMs: Int(hungAfterMs)) == [ids[0]: token])
+            let read = try Driver.readAll(connection, ["out"])
             #expect(read.values[partition("out", 0)] == ["row"])
             // A second producer with the id takes over; the first is told.
             try transactions.begin()
             try send(producer, "out", ["zombie"])
-            try producer.flush(timeoutMs: 10_000)
+            try producer.flush(timeoutMs: Int(hungAfterMs))
             let second = try KafkaProducer(connection, transactionalID: "g/c/0") { _ in }
-            _ = try KafkaTransactions(second, timeoutMs: 10_000)
-            guard case .fenced = transactions.commit(timeoutMs: 10_000) else {
+            _ = try KafkaTransactions(second, timeoutMs: Int(hungAfterMs))
+            guard case .fenced = transactions.commit(timeoutMs: Int(hungAfterMs)) else {
                 Issue.record("not fenced")
                 return
             }
-            #expect(try readAll(connection, "out").values[partition("out", 0)] == ["row"])
+            #expect(try Driver.readAll(connection, ["out"]).values[partition("out", 0)] == ["row"])
             consumer.close()
             producer.close()
             second.close()

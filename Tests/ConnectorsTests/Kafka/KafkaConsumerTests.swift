@@ -2,6 +2,7 @@ import CRdkafka
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
@@ -18,7 +19,7 @@ import Testing
     }
 
     @Test func groupOfOneReadsEverythingInOrderAndIsCaughtUp() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 3)
             let expected = (0..<3).map { p in (0..<100).map { "\(p)-\($0)" } }
@@ -45,7 +46,7 @@ import Testing
     }
 
     @Test func anEmptyPartitionIsCaughtUp() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             let driver = Driver(try consumer(cluster))
@@ -55,7 +56,7 @@ import Testing
     }
 
     @Test func committedOffsetsCarryMetadataAndNoneIsNotAnError() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 2)
             try cluster.produce("t", 0, (0..<10).map { "\($0)" })
@@ -63,19 +64,23 @@ import Testing
             do {
                 let driver = Driver(try consumer(cluster))
                 try driver.run { $0.total == 10 }
-                #expect(try driver.source.committed([partition("t", 0), partition("t", 1)], timeoutMs: 5000).isEmpty)
+                #expect(
+                    try driver.source.committed([partition("t", 0), partition("t", 1)], timeoutMs: Int(hungAfterMs))
+                        .isEmpty)
                 try driver.source.commit([partition("t", 0): CommittedOffset(offset: 7, metadata: token)], wait: true)
                 driver.source.close()
             }
             let driver = Driver(try consumer(cluster))
             try driver.run { $0.total == 3 }
             #expect(driver.values[partition("t", 0)] == ["7", "8", "9"])
-            let committed = try driver.source.committed([partition("t", 0), partition("t", 1)], timeoutMs: 5000)
+            let committed = try driver.source.committed(
+                [partition("t", 0), partition("t", 1)], timeoutMs: Int(hungAfterMs))
             #expect(committed == [partition("t", 0): CommittedOffset(offset: 7, metadata: token)])
             // Asynchronously, too.
             try driver.source.commit([partition("t", 0): CommittedOffset(offset: 9)], wait: false)
             try driver.run {
-                try $0.source.committed([partition("t", 0)], timeoutMs: 5000)[partition("t", 0)]?.offset == 9
+                try $0.source.committed([partition("t", 0)], timeoutMs: Int(hungAfterMs))[partition("t", 0)]?.offset
+                    == 9
             }
             #expect(driver.failures.isEmpty)
             driver.source.close()
@@ -83,7 +88,7 @@ import Testing
     }
 
     @Test func anErrorWhileAskingForCommittedOffsetsIsNeverNone() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             let driver = Driver(try consumer(cluster))
@@ -91,10 +96,10 @@ import Testing
             // OffsetFetch is API key 9.
             cluster.failNext(9, [RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED])
             let error = #expect(throws: SourceError.self) {
-                try driver.source.committed([partition("t", 0)], timeoutMs: 3000)
+                try driver.source.committed([partition("t", 0)], timeoutMs: Int(hungAfterMs))
             }
             #expect(error?.kind == .notAuthorised)
-            cluster.setDown(true)
+            cluster.stop()
             let second = #expect(throws: SourceError.self) {
                 try driver.source.committed([partition("t", 0)], timeoutMs: 500)
             }
@@ -104,7 +109,7 @@ import Testing
     }
 
     @Test func twoMembersShareAndHandOver() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 4)
             let first = Driver(try consumer(cluster))
@@ -131,7 +136,7 @@ import Testing
     }
 
     @Test func aMemberBesideAFullHouseGetsNothingAndDoesNotBlockTheGroup() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             let first = Driver(try consumer(cluster))
@@ -150,7 +155,7 @@ import Testing
 
     @Test(arguments: [0, 3, 10])
     func startingOffsetsLatestTimeAndMap(_ rule: Int) async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 2)
             for p in 0..<2 { try cluster.produce("t", Int32(p), (0..<5).map { "\($0)" }) }
@@ -174,14 +179,14 @@ import Testing
     }
 
     @Test func aStartingOffsetOutsideTheLogIsRefusedWithTheRange() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             try cluster.produce("t", 0, ["a"])
             let source = try consumer(
                 cluster, start: .offsets([StartingOffset(topic: "t", partition: 0, offset: 9)]))
             let error = #expect(throws: SourceError.self) {
-                try source.startingOffsets([partition("t", 0)], timeoutMs: 5000)
+                try source.startingOffsets([partition("t", 0)], timeoutMs: Int(hungAfterMs))
             }
             #expect(error?.kind == .configuration)
             #expect(error?.description.contains("t/0@9, but the partition holds 0 to 1") == true)
@@ -190,7 +195,7 @@ import Testing
     }
 
     @Test func dataLossIsTypedAndSeekGoesOn() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             try cluster.produce("t", 0, ["a", "b"])
@@ -217,7 +222,7 @@ import Testing
     }
 
     @Test func seekBackReadsAgainAndNothingBesides() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             try cluster.produce("t", 0, (0..<1000).map { "\($0)" })
@@ -236,7 +241,7 @@ import Testing
     }
 
     @Test func whatIsNotReadWaitsAndNothingIsLostOrDoubled() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 2)
             let value = String(repeating: "x", count: 1000)
@@ -267,7 +272,7 @@ import Testing
     }
 
     @Test func aTombstoneIsAnEmptyRecordAndKeysAreIgnored() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             try cluster.produce("t", 0, ["a", nil, "", "b"], key: "k")
@@ -282,7 +287,7 @@ import Testing
     }
 
     @Test func aRecordTheEngineThrewAtIsHandedOverAgain() async throws {
-        try await onThread {
+        try await onOwnThread {
             struct Stop: Error {}
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
@@ -312,7 +317,7 @@ import Testing
     }
 
     @Test func aLargeMessageComesWhole() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             let large = String(repeating: "0123456789", count: 90_000)
@@ -326,7 +331,7 @@ import Testing
     }
 
     @Test func aTopicThatIsNotThereIsSaidOnceAndJoinsWhenItComes() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.setTopicError("nope", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
             let driver = Driver(
@@ -345,7 +350,7 @@ import Testing
     }
 
     @Test func aPatternTakesNewTopicsAndNeverTheJobsOwnOutputs() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("m-1", partitions: 1)
             cluster.create("m-out.x", partitions: 1)
@@ -366,7 +371,7 @@ import Testing
     }
 
     @Test func aTopicOfTwoSourcesIsRefused() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             let error = #expect(throws: SourceError.self) {
                 _ = try KafkaConsumer(
@@ -381,13 +386,11 @@ import Testing
     }
 
     @Test func brokerDownIsSaidOnceAndUpAgainToo() async throws {
-        try await onThread {
-            let cluster = try MockCluster()
-            cluster.create("t", partitions: 1)
-            try cluster.produce("t", 0, ["a"])
-            let driver = Driver(
-                try consumer(cluster, options: [.init("reconnect.backoff.max.ms", "200")]))
+        try await withCommitBroker { broker, connection in
+            try connection.produce("t", 0, ["a"])
+            let driver = Driver(try CommitPointBench.consumer(connection))
             try driver.run { $0.total == 1 && isCaughtUp($0.outcome("t", 0)) }
+            try driver.source.commit([partition("t", 0): CommittedOffset(offset: 1)], wait: true)
             func count(_ up: Bool) -> Int {
                 driver.events.filter {
                     switch $0 {
@@ -397,28 +400,24 @@ import Testing
                     }
                 }.count
             }
-            cluster.setDown(true)
+            broker.stop()
             try driver.run { _ in count(false) > 0 }
-            // Where this machine starved the client for a whole session, the membership ended and comes back in its own
-            // time, with the broker up and down in between: how often cannot be told then.
-            let isStarved = driver.events.contains { if case .lost = $0 { true } else { false } }
-            guard !isStarved else { return driver.source.close() }
             // A partition nobody can ask about is not at its end.
             try driver.run { !isCaughtUp($0.outcome("t", 0)) }
-            cluster.setDown(false)
+            try broker.start()
             try driver.run { _ in count(true) > 0 }
-            try cluster.produce("t", 0, ["b"])
+            try connection.produce("t", 0, ["b"])
             try driver.run { $0.total == 2 }
             #expect(count(false) == 1)
             #expect(count(true) == 1)
-            for case .brokerDown(let text) in driver.events { #expect(text.contains(cluster.servers)) }
+            for case .brokerDown(let text) in driver.events { #expect(text.contains("127.0.0.1:\(broker.port)")) }
             #expect(driver.failures.isEmpty)
             driver.source.close()
         }
     }
 
     @Test func noBrokerAtAllIsSaidOnce() async throws {
-        try await onThread {
+        try await onOwnThread {
             let source = try KafkaConsumer(
                 KafkaConnection(
                     brokers: "127.0.0.1:1",
@@ -440,7 +439,7 @@ import Testing
 
     @Test(arguments: [1, 4])
     func transientFetchErrorsLoseNothing(_ brokers: Int) async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster(brokers: Int32(brokers))
             cluster.create("t", partitions: 4)
             // Fetch is API key 1.

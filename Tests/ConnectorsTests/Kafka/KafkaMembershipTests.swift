@@ -2,6 +2,7 @@ import CRdkafka
 import EmbeddedBroker
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
@@ -15,18 +16,18 @@ import Testing
     @Test(arguments: ["node-1", nil])
     func aStaticMembersRestartGetsItsPartitionsAtOnceADynamicOneLeaves(_ instanceID: String?) async throws {
         try await withCommitBroker { _, connection in
+            var connection = connection
+            // Who had to wait for its end would never be done.
+            connection.options.append(.init("session.timeout.ms", "\(hungAfterMs + 60_000)"))
             let first = try member(connection, instanceID)
             try first.run { !$0.readers.isEmpty }
             first.source.close()
             let client = try KafkaClient(try KafkaConfiguration(.consumer, connection)) { _ in }
-            let count = try KafkaGroupMembers(handle: client.handle).count(of: "g", timeoutMs: 10_000)
+            let count = try KafkaGroupMembers(handle: client.handle).count(of: "g", timeoutMs: Int(hungAfterMs))
             // librdkafka sends no LeaveGroup for a static member.
             #expect(count == (instanceID == nil ? 0 : 1))
-            let startNs = SystemClock().monotonicNs()
             let second = try member(connection, instanceID)
             try second.run { !$0.readers.isEmpty }
-            // The session is 6 s: it did not have to end first.
-            #expect(SystemClock().monotonicNs() - startNs < 5_000_000_000)
             second.source.close()
         }
     }
@@ -59,7 +60,7 @@ import Testing
             for value in 0..<10 {
                 try Array("\(value)".utf8).withUnsafeBytes { try producer.send(topic: "t", value: $0) }
             }
-            try producer.flush(timeoutMs: 10_000)
+            try producer.flush(timeoutMs: Int(hungAfterMs))
             try KafkaTopics(handle: producer.client.handle).deleteRecords("t", 0, before: 4)
             let driver = try member(connection, nil)
             for (wanted, words) in [
@@ -79,10 +80,10 @@ import Testing
             }
             // At the very end there is nothing to complain of; one of an open transaction is in the log too.
             let other = try KafkaProducer(connection, transactionalID: "x") { _ in }
-            let transactions = try KafkaTransactions(other, timeoutMs: 10_000)
+            let transactions = try KafkaTransactions(other, timeoutMs: Int(hungAfterMs))
             try transactions.begin()
             try Array("open".utf8).withUnsafeBytes { try other.send(topic: "t", value: $0) }
-            try other.flush(timeoutMs: 10_000)
+            try other.flush(timeoutMs: Int(hungAfterMs))
             for reader in try driver.source.start([partition("t", 0): 11]) { driver.add(reader) }
             // While it is read, the same is found by the fetching.
             try driver.source.seek(partition("t", 0), to: 1)
@@ -118,7 +119,7 @@ extension KafkaTopics {
         }
         var requests: [OpaquePointer?] = [request]
         rd_kafka_DeleteRecords(handle, &requests, 1, nil, queue)
-        let event = try #require(rd_kafka_queue_poll(queue, 10_000))
+        let event = try #require(rd_kafka_queue_poll(queue, Int32(hungAfterMs)))
         #expect(rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
         rd_kafka_event_destroy(event)
     }

@@ -2,6 +2,7 @@ import CRdkafka
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
@@ -28,36 +29,26 @@ import Testing
     }
 
     private static func sink(
-        _ cluster: MockCluster, _ topic: String, settings: [KafkaConnection.Setting] = [], timeoutMs: Int = 20_000
+        _ connection: KafkaConnection, _ topic: String, settings: [KafkaConnection.Setting] = [],
+        timeoutMs: Int = Int(hungAfterMs)
     ) throws -> KafkaSink {
-        let producer = try KafkaProducer(cluster.connection(producerOptions: settings)) { _ in }
-        try producer.open(topic: topic, partitioner: "murmur2_random", create: nil, timeoutMs: 10_000)
+        var connection = connection
+        connection.producerOptions += settings
+        let producer = try KafkaProducer(connection) { _ in }
+        try producer.open(topic: topic, partitioner: "murmur2_random", create: nil, timeoutMs: Int(hungAfterMs))
         return KafkaSink(
             producer: producer, topic: topic, encoder: JSONRows().makeEncoder(query: "q"), flushTimeoutMs: timeoutMs)
     }
 
-    private static func readBack(_ cluster: MockCluster, _ topic: String) throws -> [PartitionID: [String]] {
-        let source = try KafkaTopicReader(
-            cluster.connection(), subscriptions: [KafkaSubscription(source: "s", topics: .topics([topic]))],
-            end: .present, log: { _ in })
-        defer { source.close() }
-        let driver = Driver(source)
-        try driver.run { driver in
-            !driver.readers.isEmpty
-                && driver.readers.keys.allSatisfy { if case .endOfInput? = driver.outcomes[$0] { true } else { false } }
-        }
-        return driver.values
-    }
-
     @Test func rowsComeBackInOrderByKey() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("out", partitions: 4)
-            let sink = try Self.sink(cluster, "out")
+            let sink = try Self.sink(cluster.connection(), "out")
             try sink.write(Self.rows(100), Self.info)
             try sink.prepare(Self.epoch)
             try sink.publish(Self.epoch)
-            let read = try Self.readBack(cluster, "out")
+            let read = try cluster.values(of: ["out"])
             for (node, parity) in [("a", 0), ("b", 1)] {
                 // One key, one partition, in emission order.
                 let mine = read.values.map { $0.filter { $0.contains(#""node":"\#(node)""#) } }.filter { !$0.isEmpty }
@@ -70,25 +61,25 @@ import Testing
     }
 
     @Test func nothingIsVisibleBeforePrepareNorAfterDiscard() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("out", partitions: 1)
-            let sink = try Self.sink(cluster, "out")
+            let sink = try Self.sink(cluster.connection(), "out")
             try sink.write(Self.rows(3), Self.info)
-            #expect(try Self.readBack(cluster, "out").isEmpty)
+            #expect(try cluster.values(of: ["out"]).isEmpty)
             sink.discard(Self.epoch)
             try sink.write(DocumentBatch(documents: [Array("{}".utf8)], keys: [Array("k".utf8)]), Self.info)
             try sink.prepare(Self.epoch)
-            #expect(try Self.readBack(cluster, "out") == [partition("out", 0): ["{}"]])
+            #expect(try cluster.values(of: ["out"]) == [partition("out", 0): ["{}"]])
             try sink.close()
         }
     }
 
     @Test func aTopicThatIsNotThereIsRefusedWithTheMend() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("other", partitions: 1)
-            let error = #expect(throws: SourceError.self) { try Self.sink(cluster, "nope") }
+            let error = #expect(throws: SourceError.self) { try Self.sink(cluster.connection(), "nope") }
             #expect(error?.kind == .unknownTopic)
             #expect(
                 error?.description.contains("create it, or let the sink do it: `kafka: {topic: nope, create:") == true)
@@ -96,10 +87,10 @@ import Testing
     }
 
     @Test func tooLargeARecordIsALastingErrorThatSaysHowLarge() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("out", partitions: 1)
-            let sink = try Self.sink(cluster, "out", settings: [.init("message.max.bytes", "2000")])
+            let sink = try Self.sink(cluster.connection(), "out", settings: [.init("message.max.bytes", "2000")])
             try sink.write(DocumentBatch(documents: [[UInt8](repeating: 65, count: 5000)]), Self.info)
             let error = #expect(throws: SinkError.self) { try sink.prepare(Self.epoch) }
             #expect(error?.isRetriable == false)
@@ -115,10 +106,10 @@ import Testing
         (RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, false, "too large"),
     ])
     func aRefusalByTheBrokerIsTyped(_ code: rd_kafka_resp_err_t, isRetriable: Bool, words: String) async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("out", partitions: 1)
-            let sink = try Self.sink(cluster, "out")
+            let sink = try Self.sink(cluster.connection(), "out")
             cluster.failNext(0, [code])
             try sink.write(Self.rows(2), Self.info)
             let error = #expect(throws: SinkError.self) { try sink.prepare(Self.epoch) }
@@ -130,10 +121,10 @@ import Testing
     }
 
     @Test func transientRefusalsAreRiddenOutWithoutDoubles() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("out", partitions: 1)
-            let sink = try Self.sink(cluster, "out", settings: [.init("retry.backoff.ms", "20")])
+            let sink = try Self.sink(cluster.connection(), "out", settings: [.init("retry.backoff.ms", "20")])
             cluster.failNext(
                 0,
                 [
@@ -142,43 +133,39 @@ import Testing
                 ])
             try sink.write(Self.rows(10), Self.info)
             try sink.prepare(Self.epoch)
-            #expect(try Self.readBack(cluster, "out")[partition("out", 0)]?.count == 10)
+            #expect(try cluster.values(of: ["out"])[partition("out", 0)]?.count == 10)
             try sink.close()
         }
     }
 
     @Test func brokersOutOfReachAreARetriableErrorAndLaterAllIsWell() async throws {
-        try await onThread {
-            let cluster = try MockCluster()
-            cluster.create("out", partitions: 1)
-            let sink = try Self.sink(
-                cluster, "out", settings: [.init("reconnect.backoff.max.ms", "100")], timeoutMs: 300)
-            cluster.setDown(true)
+        try await withCommitBroker { broker, connection in
+            let sink = try Self.sink(connection, "out", timeoutMs: 300)
+            broker.stop()
             try sink.write(Self.rows(10), Self.info)
             let error = #expect(throws: SinkError.self) { try sink.prepare(Self.epoch) }
             #expect(error?.isRetriable == true)
             sink.discard(Self.epoch)
-            cluster.setDown(false)
+            try broker.start()
             try sink.write(Self.rows(4), Self.info)
-            let deadlineNs = SystemClock().monotonicNs() + 20_000_000_000
-            while true {
+            try waitFor("the brokers take rows again", pauseMs: 0) {
                 do {
                     try sink.prepare(Self.epoch)
-                    break
+                    return ()
                 } catch {
-                    guard SystemClock().monotonicNs() < deadlineNs else { throw error }
                     sink.discard(Self.epoch)
                     try sink.write(Self.rows(4), Self.info)
+                    return nil
                 }
             }
             // What timed out may have been written: at least once.
-            #expect(try Self.readBack(cluster, "out")[partition("out", 0)]?.count ?? 0 >= 4)
+            #expect(try Driver.readAll(connection, ["out"]).total >= 4)
             try sink.close()
         }
     }
 
     @Test func theFactoryMakesSinksAndNamesBadSettings() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("out", partitions: 1)
             let factory = KafkaSinkFactory { _ in }
@@ -216,7 +203,7 @@ import Testing
             try sink.write(DocumentBatch(documents: [Array("{}".utf8)]), Self.info)
             try sink.prepare(Self.epoch)
             try sink.close()
-            #expect(try Self.readBack(cluster, "out") == [partition("out", 0): ["{}"]])
+            #expect(try cluster.values(of: ["out"]) == [partition("out", 0): ["{}"]])
         }
     }
 }

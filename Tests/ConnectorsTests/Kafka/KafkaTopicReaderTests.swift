@@ -2,6 +2,7 @@ import CRdkafka
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
@@ -22,7 +23,7 @@ import Testing
     }
 
     @Test func readsWhatIsThereAndEnds() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 3)
             try cluster.produce("t", 0, (0..<100).map { "a\($0)" })
@@ -41,7 +42,7 @@ import Testing
     }
 
     @Test func fromAnOffsetToTheEnd() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             try cluster.produce("t", 0, (0..<10).map { "\($0)" })
@@ -55,7 +56,7 @@ import Testing
     }
 
     @Test func liveItGoesOnAndFindsNewTopicsWithoutAGroup() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster(brokers: 3)
             cluster.create("m-1", partitions: 2)
             let driver = Driver(try reader(cluster, .pattern("^m-.*"), end: .never))
@@ -69,7 +70,7 @@ import Testing
     }
 
     @Test func aMissingTopicIsAFailureWithItsName() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             let driver = Driver(try reader(cluster, .topics(["t", "nope"]), end: .present))
@@ -82,7 +83,7 @@ import Testing
     }
 
     @Test func seekReadsAgainFromThere() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             try cluster.produce("t", 0, (0..<500).map { "\($0)" })
@@ -98,7 +99,7 @@ import Testing
     }
 
     @Test func unreadablePartsOfTheLogAreDataLoss() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             try cluster.produce("t", 0, ["a"])

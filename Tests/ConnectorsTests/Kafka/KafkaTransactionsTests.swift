@@ -2,6 +2,7 @@ import CRdkafka
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
@@ -22,7 +23,7 @@ import Testing
     private let reason = SourceError(.other, "asked for")
 
     @Test func commitsRecordsAndOffsetsOfAMember() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             cluster.create("out", partitions: 1)
@@ -35,14 +36,14 @@ import Testing
             let member = try KafkaTransactions.member(of: consumer)
             #expect(member.id != nil)
             let producer = try producer(cluster)
-            let transactions = try KafkaTransactions(producer, timeoutMs: 10_000)
+            let transactions = try KafkaTransactions(producer, timeoutMs: Int(hungAfterMs))
             for round in 1...3 {
                 try transactions.begin()
                 try send(producer, "row \(round)")
                 try transactions.sendOffsets(
                     [partition("t", 0): CommittedOffset(offset: Int64(round), metadata: "v1 a.\(round) b")], of: member,
-                    timeoutMs: 10_000)
-                guard case .committed = transactions.commit(timeoutMs: 10_000) else {
+                    timeoutMs: Int(hungAfterMs))
+                guard case .committed = transactions.commit(timeoutMs: Int(hungAfterMs)) else {
                     Issue.record("round \(round) is not committed")
                     return
                 }
@@ -55,21 +56,21 @@ import Testing
     }
 
     @Test func abortsOnRequestAndGoesOn() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("out", partitions: 1)
             let producer = try producer(cluster)
-            let transactions = try KafkaTransactions(producer, timeoutMs: 10_000)
+            let transactions = try KafkaTransactions(producer, timeoutMs: Int(hungAfterMs))
             try transactions.begin()
             try send(producer, "never")
-            guard case .aborted(let why) = transactions.abort(because: reason, timeoutMs: 10_000) else {
+            guard case .aborted(let why) = transactions.abort(because: reason, timeoutMs: Int(hungAfterMs)) else {
                 Issue.record("not aborted")
                 return
             }
             #expect(why.description == "asked for")
             try transactions.begin()
             try send(producer, "row")
-            guard case .committed = transactions.commit(timeoutMs: 10_000) else {
+            guard case .committed = transactions.commit(timeoutMs: Int(hungAfterMs)) else {
                 Issue.record("not committed")
                 return
             }
@@ -78,15 +79,15 @@ import Testing
     }
 
     @Test func aRefusedRecordAbortsWithTheReason() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("out", partitions: 1)
             let producer = try producer(cluster)
-            let transactions = try KafkaTransactions(producer, timeoutMs: 10_000)
+            let transactions = try KafkaTransactions(producer, timeoutMs: Int(hungAfterMs))
             try transactions.begin()
             cluster.failNext(0, [RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED])
             try send(producer, "row")
-            guard case .aborted(let why) = transactions.commit(timeoutMs: 10_000) else {
+            guard case .aborted(let why) = transactions.commit(timeoutMs: Int(hungAfterMs)) else {
                 Issue.record("not aborted")
                 return
             }
@@ -97,16 +98,16 @@ import Testing
 
     // EndTxn is API key 26. The mock cluster lets two producers with one id live, so the refusal is injected.
     @Test func aFencedProducerIsToldApart() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("out", partitions: 1)
             let producer = try producer(cluster)
-            let transactions = try KafkaTransactions(producer, timeoutMs: 10_000)
+            let transactions = try KafkaTransactions(producer, timeoutMs: Int(hungAfterMs))
             try transactions.begin()
             try send(producer, "old")
-            try producer.flush(timeoutMs: 10_000)
+            try producer.flush(timeoutMs: Int(hungAfterMs))
             cluster.failNext(26, [RD_KAFKA_RESP_ERR_PRODUCER_FENCED])
-            guard case .fenced(let why) = transactions.commit(timeoutMs: 10_000) else {
+            guard case .fenced(let why) = transactions.commit(timeoutMs: Int(hungAfterMs)) else {
                 Issue.record("not fenced")
                 return
             }
@@ -118,15 +119,15 @@ import Testing
     }
 
     @Test func anUnansweredCommitIsUnknown() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("out", partitions: 1)
             let producer = try producer(cluster)
-            let transactions = try KafkaTransactions(producer, timeoutMs: 10_000)
+            let transactions = try KafkaTransactions(producer, timeoutMs: Int(hungAfterMs))
             try transactions.begin()
             try send(producer, "row")
-            try producer.flush(timeoutMs: 10_000)
-            cluster.setDown(true)
+            try producer.flush(timeoutMs: Int(hungAfterMs))
+            cluster.stop()
             guard case .unknown(let why) = transactions.commit(timeoutMs: 500) else {
                 Issue.record("not unknown")
                 return
@@ -137,22 +138,22 @@ import Testing
     }
 
     @Test func offsetsOfSomebodyWhoIsNoMemberAreRefused() async throws {
-        try await onThread {
+        try await onOwnThread {
             let cluster = try MockCluster()
             cluster.create("t", partitions: 1)
             let consumer = try KafkaConsumer(
                 cluster.connection(), group: KafkaGroup(id: "g"),
                 subscriptions: [KafkaSubscription(source: "s", topics: .topics(["t"]))], log: { _ in })
             let producer = try producer(cluster)
-            let transactions = try KafkaTransactions(producer, timeoutMs: 10_000)
+            let transactions = try KafkaTransactions(producer, timeoutMs: Int(hungAfterMs))
             try transactions.begin()
             let member = try KafkaTransactions.member(of: consumer)
             let error = #expect(throws: SourceError.self) {
                 try transactions.sendOffsets(
-                    [partition("t", 0): CommittedOffset(offset: 1)], of: member, timeoutMs: 1000)
+                    [partition("t", 0): CommittedOffset(offset: 1)], of: member, timeoutMs: Int(hungAfterMs))
             }
             #expect(error?.kind == .fenced)
-            _ = transactions.abort(because: reason, timeoutMs: 10_000)
+            _ = transactions.abort(because: reason, timeoutMs: Int(hungAfterMs))
             consumer.close()
             producer.close()
         }

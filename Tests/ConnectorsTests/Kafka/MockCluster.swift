@@ -2,6 +2,7 @@ import CRdkafka
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
@@ -11,8 +12,6 @@ import Testing
 final class MockCluster {
     private let handle: OpaquePointer
     let pointer: OpaquePointer
-    /// Sockets that keep the ports of brokers that are down.
-    private var keptPorts: [Int32] = []
 
     init(brokers: Int32 = 1) throws {
         let conf = rd_kafka_conf_new()
@@ -24,7 +23,6 @@ final class MockCluster {
     }
 
     deinit {
-        for socket in keptPorts { close(socket) }
         rd_kafka_mock_cluster_destroy(pointer)
         rd_kafka_destroy(handle)
     }
@@ -45,66 +43,45 @@ final class MockCluster {
         rd_kafka_mock_topic_set_error(pointer, topic, code)
     }
 
-    /// Stops the brokers, or lets them listen again where they did. Meanwhile their ports are kept: librdkafka ends the process
-    /// where somebody else has taken one.
-    func setDown(_ isDown: Bool) {
-        if isDown {
-            rd_kafka_mock_broker_set_down(pointer, -1)
-            keptPorts += servers.split(separator: ",").compactMap { server in
-                server.split(separator: ":").last.flatMap { UInt16($0) }.flatMap(Self.keep(port:))
-            }
-        } else {
-            for socket in keptPorts { close(socket) }
-            keptPorts = []
-            rd_kafka_mock_broker_set_up(pointer, -1)
-        }
-    }
-
-    /// A socket bound to a port of this host that takes no connections; nil where it cannot be had.
-    private static func keep(port: UInt16) -> Int32? {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        var yes: Int32 = 1
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        if result != 0 {
-            close(descriptor)
-            return nil
-        }
-        return descriptor
-    }
+    /// Stops the brokers for good: where they come back and somebody has taken a port of theirs, librdkafka ends the process.
+    func stop() { rd_kafka_mock_broker_set_down(pointer, -1) }
 
     func connection(
         options: [KafkaConnection.Setting] = [], producerOptions: [KafkaConnection.Setting] = []
     ) -> KafkaConnection {
+        // Longer than the machine may pause; this cluster waits for its end where a member leaves.
         KafkaConnection(
             brokers: servers,
-            options: [.init("session.timeout.ms", "6000"), .init("heartbeat.interval.ms", "300")] + options,
+            options: [.init("session.timeout.ms", "15000"), .init("heartbeat.interval.ms", "300")] + options,
             producerOptions: producerOptions)
     }
 
     /// Writes values to one partition and waits until they are there.
     func produce(_ topic: String, _ partition: Int32, _ values: [String?], key: String? = nil) throws {
-        let producer = try KafkaProducer(connection()) { _ in }
+        try connection().produce(topic, partition, values, key: key)
+    }
+
+    /// Everything that these topics hold, by partition.
+    func values(of topics: [String]) throws -> [PartitionID: [String]] {
+        try Driver.readAll(connection(), topics).values
+    }
+}
+
+extension KafkaConnection {
+    /// Writes values to one partition and waits until they are there.
+    func produce(_ topic: String, _ partition: Int32, _ values: [String?], key: String? = nil) throws {
+        let producer = try KafkaProducer(self) { _ in }
+        let key = key.map { Array($0.utf8) }
         for value in values {
-            let bytes = value.map { Array($0.utf8) }
-            if let bytes {
-                try bytes.withUnsafeBytes {
-                    try producer.send(topic: topic, key: key.map { Array($0.utf8) }, value: $0, partition: partition)
+            if let value {
+                try Array(value.utf8).withUnsafeBytes {
+                    try producer.send(topic: topic, key: key, value: $0, partition: partition)
                 }
             } else {
-                try producer.send(topic: topic, key: key.map { Array($0.utf8) }, value: nil, partition: partition)
+                try producer.send(topic: topic, key: key, value: nil, partition: partition)
             }
         }
-        try producer.flush(timeoutMs: 20_000)
+        try producer.flush(timeoutMs: Int(hungAfterMs))
         producer.close()
     }
 }
@@ -137,9 +114,9 @@ final class Driver {
                 if let startAt {
                     for id in partitions { from[id] = startAt(id) }
                 } else {
-                    let committed = try source.committed(partitions, timeoutMs: 10_000)
+                    let committed = try source.committed(partitions, timeoutMs: Int(hungAfterMs))
                     let fresh = partitions.filter { committed[$0] == nil }
-                    from = try source.startingOffsets(fresh, timeoutMs: 10_000)
+                    from = try source.startingOffsets(fresh, timeoutMs: Int(hungAfterMs))
                     for (id, offset) in committed { from[id] = offset.offset }
                 }
                 for reader in try source.start(from) { readers[reader.id] = reader }
@@ -171,16 +148,34 @@ final class Driver {
         }
     }
 
-    /// Turns until the condition holds; a test that never gets there fails after 30 s.
+    /// Turns until the condition holds.
     func run(until condition: (Driver) throws -> Bool) throws {
-        let deadlineNs = SystemClock().monotonicNs() + 30_000_000_000
-        while try !condition(self) {
-            guard SystemClock().monotonicNs() < deadlineNs else {
-                Issue.record("not reached in 30 s; events: \(events), read: \(values.mapValues(\.count)), \(failures)")
-                return
-            }
-            try turn()
-        }
+        try ConnectorsTests.run([self]) { try condition(self) }
+    }
+
+    /// Whether every partition is read to its end, or something failed.
+    var isOver: Bool {
+        !failures.isEmpty || !readers.isEmpty && readers.keys.allSatisfy { Self.isEnd(outcomes[$0]) }
+    }
+
+    private static func isEnd(_ outcome: ReadOutcome?) -> Bool {
+        if case .endOfInput? = outcome { true } else { false }
+    }
+
+    /// Reads topics from `start` to `end`.
+    static func readAll(
+        _ connection: KafkaConnection, _ topics: [String], start: StartingOffsets = .earliest,
+        end: KafkaReadingEnd = .present
+    ) throws -> Driver {
+        let source = try KafkaTopicReader(
+            connection,
+            subscriptions: [KafkaSubscription(source: "s", topics: .topics(topics), startingOffsets: start)], end: end,
+            log: { _ in })
+        defer { source.close() }
+        let driver = Driver(source)
+        try driver.run { $0.isOver }
+        #expect(driver.failures.isEmpty)
+        return driver
     }
 
     var total: Int { values.values.reduce(0) { $0 + $1.count } }
@@ -192,31 +187,14 @@ final class Driver {
 
 /// Turns all drivers until the condition holds.
 func run(_ drivers: [Driver], until condition: () throws -> Bool) throws {
-    let deadlineNs = SystemClock().monotonicNs() + 30_000_000_000
-    while try !condition() {
-        guard SystemClock().monotonicNs() < deadlineNs else {
-            Issue.record("not reached in 30 s: \(drivers.map { ($0.events, $0.failures) })")
-            return
-        }
+    func words() -> String { "\(drivers.map { ($0.events, $0.values.mapValues(\.count), $0.failures) })" }
+    try waitFor("what the drivers turn for", state: words, pauseMs: 0) {
+        if try condition() { return () }
         for driver in drivers { try driver.turn() }
+        return nil
     }
 }
 
 func partition(_ topic: String, _ number: Int32, source: String = "s") -> PartitionID {
     PartitionID(source: source, topic: topic, partition: number)
-}
-
-/// Runs a test's body on a thread of its own: these tests wait for brokers, and would hold up all others in the pool. It
-/// stays in the test's task, so what it expects is the test's.
-func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
-    try await withTaskExecutorPreference(OwnThread()) { try body() }
-}
-
-/// Each piece of a task on a new thread.
-private final class OwnThread: TaskExecutor {
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        let run: @Sendable () -> Void = { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
-        do { _ = try Thread(name: "test", run) } catch { run() }
-    }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import EmbeddedBroker
@@ -18,14 +19,17 @@ import Testing
         let folder = TemporaryFolder()
         var configuration = BrokerConfiguration()
         configuration.dataDirectory = folder.path
-        let broker = EmbeddedBroker(configuration)
-        let port = try broker.start()
+        let (broker, port) = try withOwnPort { port in
+            configuration.port = port
+            let broker = EmbeddedBroker(configuration)
+            return (broker, try broker.start())
+        }
         defer { broker.stop() }
-        let kcat = "timeout 30 kcat -q -b 127.0.0.1:\(port) -X enable.idempotence=true"
+        let kcat = "timeout 180 kcat -q -b 127.0.0.1:\(port) -X enable.idempotence=true"
         #expect(shell("seq 1 2000 | \(kcat) -P -t t -z \(codec)").status == 0)
         broker.crash()
         try broker.start()
         let expected = (1...2000).map(String.init).joined(separator: "\n") + "\n"
-        #expect(shell("timeout 30 kcat -q -b 127.0.0.1:\(port) -C -t t -e").output == expected)
+        #expect(shell("timeout 180 kcat -q -b 127.0.0.1:\(port) -C -t t -e").output == expected)
     }
 }

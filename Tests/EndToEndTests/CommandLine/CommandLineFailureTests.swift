@@ -1,6 +1,7 @@
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// What goes wrong around a replay: each time an exit code, and a message a person can act on; never a crash.
@@ -177,7 +178,9 @@ import Testing
                 "--speed", "60x", "--summary", "json",
             ], in: setting.scratch)
         // The first window is on the console when the signals are being watched.
-        while try !running.output().contains("window_start") { sched_yield() }
+        try waitFor("a window", state: { (try? running.errors()) ?? "" }) {
+            try running.output().contains("window_start") ? () : nil
+        }
         kill(running.pid, signal)
         let result = try running.result()
         #expect(result.code == 128 + signal)

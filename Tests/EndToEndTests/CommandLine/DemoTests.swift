@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import TestSupport
 import Testing
 
 /// `stream-job demo` as a newcomer meets it, without a terminal.

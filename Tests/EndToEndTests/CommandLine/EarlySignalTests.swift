@@ -1,6 +1,7 @@
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// SIGINT and SIGTERM from the program's first moment on: always the documented exit code, never the system's default action.
@@ -19,19 +20,17 @@ import Testing
     /// Waits until the started program's first statement is done: from there on the signal has a handler. What comes before
     /// (fork, env, the dynamic linker) is not the program's.
     private static func waitForMain(_ program: RunningProgram) throws {
-        let clock = SystemClock()
-        let deadlineNs = clock.monotonicNs() + 30_000_000_000
-        while clock.monotonicNs() < deadlineNs {
+        try waitFor("the handler", state: { (try? program.errors()) ?? "" }, pauseMs: 0) {
             let status = try PosixFileSystem().readAll("/proc/\(program.pid)/status", limit: 1 << 16)
             let lines = String(decoding: status, as: UTF8.self).split(separator: "\n")
             func value(_ key: String) -> Substring {
                 lines.first { $0.hasPrefix(key) }?.split(separator: "\t").last ?? ""
             }
             let caught = UInt64(value("SigCgt:"), radix: 16) ?? 0
-            if value("Name:") == "stream-job", caught & 1 << UInt64(SIGTERM - 1) != 0 { return }
+            if value("Name:") == "stream-job", caught & 1 << UInt64(SIGTERM - 1) != 0 { return () }
             sched_yield()
+            return nil
         }
-        throw NotReached(description: "no handler in 30 s: \(try program.errors())")
     }
 
     /// The signal comes after ever more of the start: in `main`, while the job is read, while signals change hands, while the

@@ -2,6 +2,7 @@ import Connectors
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// A broker process, a job in a directory of its own whose processes come and go, and input fed little by little.
@@ -11,8 +12,9 @@ final class CrashWorld {
     private let workload: CrashWorkload
     private let data: Scratch
     private let producer: KafkaProducer
-    private let port: String
+    private let port: UInt16
     private let topics: String
+    private let brokerOptions: [String]
     private var broker: RunningProgram
     private var next = 0
     private let clock = SystemClock()
@@ -35,16 +37,15 @@ final class CrashWorld {
             + job.topics.map { "\($0.name):\($0.partitions)" })
             .joined(separator: ",")
         let options = ["--topics", topics, "--config", "group.min.session.timeout.ms=200"] + brokerOptions
-        let started = try Self.startBroker("0", options, data)
-        (broker, port, self.brokerOptions) = (started.program, started.port, options)
-        producer = try KafkaProducer(KafkaConnection(brokers: "127.0.0.1:\(started.port)")) { _ in }
+        self.brokerOptions = options
+        let directory = data
+        (broker, port) = try withOwnPort { (try Self.startBroker($0, options, directory), $0) }
+        producer = try KafkaProducer(KafkaConnection(brokers: "127.0.0.1:\(port)")) { _ in }
         for event in workload.events {
             try Array(event.utf8).withUnsafeBytes { try producer.send(topic: "changes", value: $0, partition: 0) }
         }
         try producer.flush(timeoutMs: 20_000)
     }
-
-    private let brokerOptions: [String]
 
     deinit {
         producer.close()
@@ -53,23 +54,24 @@ final class CrashWorld {
     }
 
     private static func startBroker(
-        _ port: String, _ options: [String], _ data: Scratch
-    ) throws -> (program: RunningProgram, port: String) {
+        _ port: UInt16, _ options: [String], _ data: Scratch
+    ) throws -> RunningProgram {
         let arguments = ["broker", "--listen", "127.0.0.1:\(port)", "--data", data.file("data"), "--no-auto-create"]
         let program = try BuiltProgram.start(BuiltProgram.path, arguments + options, in: data)
-        let found = try waitFor("the broker listens", state: { (try? program.errors()) ?? "" }) { () -> String? in
-            let lines = try program.output().split(separator: "\n", omittingEmptySubsequences: false)
-            guard lines.count > 1, lines[0].hasPrefix("listening on ") else { return nil }
-            return lines[0].split(separator: ":").last.map(String.init)
+        try waitFor("the broker listens", state: { (try? program.errors()) ?? "" }) {
+            if let code = try program.code() {
+                throw NotReached(description: "the broker ended with \(code): \(try program.errors())")
+            }
+            return try program.output().hasPrefix("listening on 127.0.0.1:\(port)\n") ? () : nil
         }
-        return (program, found)
+        return program
     }
 
     /// Kills the broker and starts it again on its data.
     func restartBroker() throws {
         broker.signal(SIGKILL)
         _ = try broker.result()
-        broker = try Self.startBroker(port, brokerOptions, data).program
+        broker = try Self.startBroker(port, brokerOptions, data)
     }
 
     /// Sends each partition's next messages.

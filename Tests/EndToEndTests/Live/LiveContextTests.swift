@@ -1,6 +1,7 @@
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// Verdicts and cluster events in a running job: they wait for each other, and what comes out is what a replay gives.

@@ -2,6 +2,7 @@ import Connectors
 import EmbeddedBroker
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// Runs that end by themselves, and what the broker and the group do to a run.
@@ -39,7 +40,7 @@ import Testing
                 while !isOver.isRequested {
                     let line = Array(Samples.line("a", second).utf8)
                     try? line.withUnsafeBytes { try producer.send(topic: "metrics", value: $0, partition: 0) }
-                    try? producer.flush(timeoutMs: 1000)
+                    try? producer.flush(timeoutMs: Int(hungAfterMs))
                     second += 1
                 }
                 producer.close()
@@ -55,10 +56,10 @@ import Testing
 
     @Test func aBoundedRunGivesUpOnABrokerThatIsNotThere() async throws {
         try await onOwnThread {
-            let job = try LiveJob(Self.job, brokers: "127.0.0.1:1", end: .availableNow, reachTimeoutMs: 300)
+            let job = try LiveJob(Self.job, brokers: "127.0.0.1:1", end: .availableNow, reachTimeoutMs: 2000)
             let error = #expect(throws: JobFailure.self) { try job.end() }
             #expect(
-                error.map { "\($0)" }?.contains("kafka 127.0.0.1:1 group live: no broker in reach for 300ms") == true)
+                error.map { "\($0)" }?.contains("kafka 127.0.0.1:1 group live: no broker in reach for 2s") == true)
             // Said once, however often it was tried.
             #expect(job.log.count == 1)
             #expect(job.log.first?.contains("cannot be reached, trying again") == true, "\(job.log)")
@@ -123,7 +124,7 @@ import Testing
             #expect(words.contains("partitions belong to other members of the group"))
             #expect(words.contains("query q is right only where one process reads all partitions"))
             try first.wait("all partitions again") { job in
-                job.log.last == "reading metrics/0@2 metrics/1@2"
+                job.log.contains("reading metrics/0@2 metrics/1@2")
             }
             // What was read before is not read again, and what comes goes on from there.
             try live.send("metrics", 0, Samples.lines("a", [3, 11]))

@@ -5,40 +5,8 @@ import JobFile
 import Operators
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
-
-/// Runs a test's body on a thread of its own: these tests wait for brokers, and would hold up all others in the pool. It
-/// stays in the test's task, so what it expects is the test's.
-func onOwnThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
-    try await withTaskExecutorPreference(OwnThread()) { try body() }
-}
-
-/// Each piece of a task on a new thread.
-private final class OwnThread: TaskExecutor {
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        let run: @Sendable () -> Void = { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
-        do { _ = try Thread(name: "test", run) } catch { run() }
-    }
-}
-
-/// What a condition that never came true leaves behind.
-struct NotReached: Error, CustomStringConvertible {
-    let description: String
-}
-
-/// Waits until `condition` gives something; fails after 60 s with `state` in words.
-func waitFor<T>(
-    _ what: String, state: () -> String = { "" }, _ condition: () throws -> T?
-) throws -> T {
-    let clock = SystemClock()
-    let deadlineNs = clock.monotonicNs() + 60_000_000_000
-    while clock.monotonicNs() < deadlineNs {
-        if let value = try condition() { return value }
-        clock.sleep(ms: 5)
-    }
-    throw NotReached(description: "not in 60 s: \(what). \(state())")
-}
 
 /// A broker in this process, and a producer to it.
 final class LiveBroker {
@@ -49,8 +17,14 @@ final class LiveBroker {
     private let producer: KafkaProducer
 
     private init(_ configuration: BrokerConfiguration) throws {
-        broker = EmbeddedBroker(configuration)
-        brokers = "127.0.0.1:\(try broker.start())"
+        broker = try withOwnPort { port in
+            var configuration = configuration
+            configuration.port = port
+            let broker = EmbeddedBroker(configuration)
+            try broker.start()
+            return broker
+        }
+        brokers = "127.0.0.1:\(broker.port)"
         producer = try KafkaProducer(KafkaConnection(brokers: brokers)) { _ in }
     }
 
@@ -78,7 +52,7 @@ final class LiveBroker {
                 try producer.send(topic: topic, value: $0, partition: partition)
             }
         }
-        try producer.flush(timeoutMs: 20_000)
+        try producer.flush(timeoutMs: Int(hungAfterMs))
     }
 
     /// Makes a topic while the broker runs.
@@ -111,7 +85,7 @@ func readTopic(_ topic: String, _ brokers: String) throws -> [[String]] {
         for event in source.poll(untilNs: SystemClock().monotonicNs() + 50_000_000) {
             switch event {
             case .assigned(let ids):
-                readers = try source.start(try source.startingOffsets(ids, timeoutMs: 10_000))
+                readers = try source.start(try source.startingOffsets(ids, timeoutMs: Int(hungAfterMs)))
                 values = readers.map { _ in [] }
             case .failed(let error): throw error
             case .revoked, .lost, .brokerDown, .brokerUp, .warning: break
@@ -275,7 +249,7 @@ final class LiveJob {
         return rows(query)
     }
 
-    /// Waits until the job has read so many samples.
+    /// Waits until the job reads so many partitions.
     func waitUntilReading(partitions: Int) throws {
         try wait("reading \(partitions) partitions") { job in
             job.log.contains { $0.hasPrefix("reading ") && $0.split(separator: " ").count == partitions + 1 }

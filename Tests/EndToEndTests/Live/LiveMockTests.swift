@@ -2,6 +2,7 @@ import CRdkafka
 import Connectors
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// The live path against a broker that is not ours: librdkafka's own mock cluster.
@@ -43,7 +44,7 @@ import Testing
                     }
                 }
             }
-            try producer.flush(timeoutMs: 20_000)
+            try producer.flush(timeoutMs: Int(hungAfterMs))
             producer.close()
             let job = try LiveJob(LiveResultsTests.job, brokers: cluster.brokers, output: .asInJob, end: .availableNow)
             let summary = try job.end()

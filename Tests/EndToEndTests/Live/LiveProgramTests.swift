@@ -2,6 +2,7 @@ import EmbeddedBroker
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
@@ -27,7 +28,7 @@ import Testing
     /// How many members the job's group has, as the broker tells.
     private static func members(_ brokers: String) throws -> Int {
         let client = try KafkaClient(try KafkaConfiguration(.producer, KafkaConnection(brokers: brokers))) { _ in }
-        return try KafkaGroupMembers(handle: client.handle).count(of: "live", timeoutMs: 10_000)
+        return try KafkaGroupMembers(handle: client.handle).count(of: "live", timeoutMs: Int(hungAfterMs))
     }
 
     @Test(arguments: [(SIGTERM, Int32(143)), (SIGINT, Int32(130))])

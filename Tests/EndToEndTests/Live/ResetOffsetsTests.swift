@@ -2,6 +2,7 @@ import EmbeddedBroker
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors

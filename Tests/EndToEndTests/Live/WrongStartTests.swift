@@ -2,6 +2,7 @@ import EmbeddedBroker
 import Glibc
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 @testable import Connectors
@@ -47,11 +48,11 @@ import Testing
 
     /// What the group has committed.
     private static func committed(_ live: LiveBroker) throws -> CommittedOffset {
-        try #require(try group(live).committed([id], timeoutMs: 10_000)[id])
+        try #require(try group(live).committed([id], timeoutMs: Int(hungAfterMs))[id])
     }
 
     private static func commit(_ offset: CommittedOffset, _ live: LiveBroker) throws {
-        try group(live).commit([id: offset], timeoutMs: 10_000)
+        try group(live).commit([id: offset], timeoutMs: Int(hungAfterMs))
     }
 
     private static func group(_ live: LiveBroker) throws -> KafkaIdleGroup {

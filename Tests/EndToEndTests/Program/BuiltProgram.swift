@@ -47,11 +47,20 @@ enum BuiltProgram {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, running.outputPath, flags, 0o600)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, running.errorsPath, flags, 0o600)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // Signals do what they do at a terminal, also where these tests were started with some of them ignored.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM] { sigaddset(&signals, signal) }
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
         var words: [UnsafeMutablePointer<CChar>?] =
             (["env", "-C", scratch.path] + environment + [program] + arguments).map { strdup($0) }
         words.append(nil)
         defer { words.forEach { free($0) } }
-        let code = posix_spawnp(&running.pid, "env", &actions, nil, words, environ)
+        let code = posix_spawnp(&running.pid, "env", &actions, &attributes, words, environ)
         guard code == 0 else { throw IOFailure(.open, path: program, code: code) }
         return running
     }

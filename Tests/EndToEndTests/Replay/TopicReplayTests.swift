@@ -4,6 +4,7 @@ import Glibc
 import Operators
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// `stream-job replay` over topics: the rows of the same records in files, whatever threads, speed and producers do.
