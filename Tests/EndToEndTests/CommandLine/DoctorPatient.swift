@@ -2,6 +2,7 @@ import Connectors
 import EmbeddedBroker
 import Platform
 import StreamEngine
+import TestSupport
 
 /// A broker with the topic `metrics` of two partitions and what a test writes into it.
 final class DoctorPatient {
@@ -48,7 +49,7 @@ final class DoctorPatient {
                 try producer.send(topic: "metrics", value: $0, partition: message.partition)
             }
         }
-        try producer.flush(timeoutMs: 10_000)
+        try producer.flush(timeoutMs: Int(hungAfterMs))
         producer.close()
     }
 

@@ -2,6 +2,7 @@ import Connectors
 import EmbeddedBroker
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// `stream-job doctor` at the last link: sinks are tried, and nothing of the trial stays.
@@ -11,7 +12,7 @@ import Testing
     private func records(of topic: String, _ patient: DoctorPatient) throws -> Int64 {
         let cluster = try KafkaCluster(KafkaConnection(brokers: patient.brokers))
         let bounds = try cluster.bounds(
-            of: PartitionID(source: "", topic: topic, partition: 0), timeoutMs: 10_000)
+            of: PartitionID(source: "", topic: topic, partition: 0), timeoutMs: Int(hungAfterMs))
         return bounds.high
     }
 
@@ -93,7 +94,7 @@ import Testing
         let wrong = try create(3)
         #expect(wrong.code == 1 && wrong.output.contains("replication factor 3"), "\(wrong.output)")
         let cluster = try KafkaCluster(KafkaConnection(brokers: patient.brokers))
-        #expect(try cluster.partitionCounts(timeoutMs: 10_000).keys.sorted() == ["metrics"])
+        #expect(try cluster.partitionCounts(timeoutMs: Int(hungAfterMs)).keys.sorted() == ["metrics"])
     }
 
     /// Directories that are there, are missing, and cannot be made; the one with the checkpoint as well.

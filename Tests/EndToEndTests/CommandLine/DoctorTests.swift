@@ -2,6 +2,7 @@ import Connectors
 import EmbeddedBroker
 import Platform
 import StreamEngine
+import TestSupport
 import Testing
 
 /// `stream-job doctor`: at each link of the chain the right finding, and the right mend.
@@ -193,7 +194,7 @@ import Testing
             subscriptions: [KafkaSubscription(source: "metrics", topics: .topics(["metrics"]))], log: { _ in })
         defer { consumer.close() }
         let ids = (0..<2).map { PartitionID(source: "metrics", topic: "metrics", partition: $0) }
-        #expect(try consumer.committed(ids, timeoutMs: 10_000).isEmpty)
+        #expect(try consumer.committed(ids, timeoutMs: Int(hungAfterMs)).isEmpty)
     }
 
     @Test func aWrongJobEndsWithTwo() throws {

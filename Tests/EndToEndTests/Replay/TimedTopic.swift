@@ -1,6 +1,7 @@
 import CRdkafka
 import Platform
 import StreamEngine
+import TestSupport
 
 /// A plain librdkafka producer for what the engine's own never does: records with times of our choosing, and records
 /// deleted again. Unchecked: librdkafka's clients may be used from any thread.
@@ -17,7 +18,7 @@ final class TimedTopic: @unchecked Sendable {
     }
 
     deinit {
-        rd_kafka_flush(handle, 10_000)
+        rd_kafka_flush(handle, Int32(hungAfterMs))
         rd_kafka_destroy(handle)
     }
 
@@ -48,7 +49,7 @@ final class TimedTopic: @unchecked Sendable {
 
     /// Waits until everything is written.
     func flush() throws {
-        guard rd_kafka_flush(handle, 20_000) == RD_KAFKA_RESP_ERR_NO_ERROR else {
+        guard rd_kafka_flush(handle, Int32(hungAfterMs)) == RD_KAFKA_RESP_ERR_NO_ERROR else {
             throw SourceError(.timedOut, "flush")
         }
     }
@@ -63,7 +64,9 @@ final class TimedTopic: @unchecked Sendable {
         let queue = rd_kafka_queue_new(handle)
         defer { rd_kafka_queue_destroy(queue) }
         rd_kafka_DeleteRecords(handle, &request, 1, nil, queue)
-        guard let event = rd_kafka_queue_poll(queue, 20_000) else { throw SourceError(.timedOut, "DeleteRecords") }
+        guard let event = rd_kafka_queue_poll(queue, Int32(hungAfterMs)) else {
+            throw SourceError(.timedOut, "DeleteRecords")
+        }
         defer { rd_kafka_event_destroy(event) }
         guard rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR else {
             throw SourceError(.other, String(cString: rd_kafka_event_error_string(event)))

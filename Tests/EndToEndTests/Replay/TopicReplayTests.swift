@@ -93,7 +93,8 @@ import Testing
             #expect(try open.text("rows") == setting.files(["--keep-open"]).text("rows"))
             #expect(rows.hasPrefix(try open.text("rows")) && open.summary["closedByEnd"] == .number(0))
             // Nobody joined a group, nothing was committed: the broker's own topic of offsets was never made.
-            let counts = try KafkaCluster(KafkaConnection(brokers: live.brokers)).partitionCounts(timeoutMs: 10_000)
+            let counts = try KafkaCluster(KafkaConnection(brokers: live.brokers)).partitionCounts(
+                timeoutMs: Int(hungAfterMs))
             #expect(counts.keys.sorted() == ["metrics"])
         }
     }
