@@ -6,6 +6,8 @@
 #   exactly-once [200]     a job killed so often, at every step and at random, its output against an undisturbed run
 #                          (SEED=N repeats; scripts/verify/crash has more flags)
 #   detector-model [200]   random jobs over every detector: flags equal live, replayed, restarted, with state lost
+#   formats [10000]        hostile text, by decoders that know something, everything or nothing, against the strict way to read it
+#                          (SEED=N: from that seed on)
 #   broker-model [1000]    random histories of producers, transactions, offsets and crashes against a model
 #   replay [10000000]      so many samples: progress, interruption, memory
 set -euo pipefail
@@ -40,6 +42,7 @@ replay)
     swift build -c release --product stream-job < /dev/null 2>&1 | tail -n 1
     .venv/bin/python scripts/verify/replay.py .build/release/stream-job "${count:-10000000}"
     ;;
+formats) FORMAT_ROUNDS=${count:-10000} FORMAT_SEED=${SEED:-1} tests 'ExpositionAgreementTests|SampleJSONAgreementTests' ;;
 broker-model) BROKER_MODEL_RUNS=${count:-1000} tests ModelTests ;;
 *) fail "no part $part" ;;
 esac

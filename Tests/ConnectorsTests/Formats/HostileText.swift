@@ -5,7 +5,7 @@ import TestSupport
 struct HostileText {
     var random: SeededRandom
 
-    /// Rounds of each test of agreement; `FORMAT_ROUNDS` asks for more, from `FORMAT_SEED` on.
+    /// Rounds of each test of agreement; `FORMAT_ROUNDS` asks for more, from `FORMAT_SEED` on (`scripts/soak.sh formats`).
     static var seeds: Range<UInt64> {
         func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
         let first = number("FORMAT_SEED") ?? 1
