@@ -20,7 +20,7 @@ import Testing
     }
 
     /// Runs processes until one of them comes to the end. Gives its summary.
-    private static func run(_ job: JobDefinition, _ world: ModelWorld, losesState: Bool = false) throws -> JobSummary {
+    static func run(_ job: JobDefinition, _ world: ModelWorld, losesState: Bool = false) throws -> JobSummary {
         let compiled = try CompiledJob(job, registries: EngineHarness.registries)
         for life in 0..<400 {
             // Nobody dies for ever.

@@ -114,7 +114,8 @@ struct EngineRun {
 
 enum EngineHarness {
     static let registries = Registries(
-        formats: InputFormats.all, sinks: [], aggregates: Aggregates.all, bucketAggregates: BucketAggregates.all,
+        formats: InputFormats.all + [BitsFormat()], sinks: [], aggregates: Aggregates.all,
+        bucketAggregates: BucketAggregates.all,
         seriesFunctions: SeriesFunctions.all)
 
     /// Replays texts, one for each partition of the job's only source. `cuts[p]` are the sizes of partition p's pieces.
