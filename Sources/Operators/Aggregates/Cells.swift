@@ -19,7 +19,8 @@ enum Cells {
         return column.states
     }
 
-    /// One double a group; nil is a null cell.
+    /// One double a group; nil is a null cell. Every NaN becomes the ordinary one: which of two NaNs an addition keeps is the
+    /// processor's and the compiler's to choose, and some outputs keep all bits.
     @inline(__always)
     static func doubles(_ groups: UnsafeBufferPointer<UInt32>, _ cell: (Int) -> Double?) -> ColumnData {
         var values: [Double] = []
@@ -29,7 +30,7 @@ enum Cells {
             let value = cell(Int(group))
             if value == nil, valid == nil { valid = [Bool](repeating: true, count: values.count) }
             valid?.append(value != nil)
-            values.append(value ?? 0)
+            values.append(value.map { $0.isNaN ? .nan : $0 } ?? 0)
         }
         return ColumnData(.doubles(values), valid: valid)
     }

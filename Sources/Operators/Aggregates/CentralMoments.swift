@@ -129,11 +129,9 @@ public struct CentralMoments: AggregateState {
         _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
         into target: UnsafeMutablePointer<Self>
     ) {
-        var start = 0
-        while start < count {
-            let range = start..<min(start &+ run, count)
-            let mine = earlier[start].packed
-            let theirs = later[start].packed
+        ColumnRuns.forEach(of: run, upTo: count) { range in
+            let mine = earlier[range.lowerBound].packed
+            let theirs = later[range.lowerBound].packed
             var difference: UInt64 = 0
             for index in range {
                 difference |= (earlier[index].packed ^ mine) | (later[index].packed ^ theirs)
@@ -161,7 +159,6 @@ public struct CentralMoments: AggregateState {
                     target[index] = state
                 }
             }
-            start = range.upperBound
         }
     }
 
@@ -175,9 +172,7 @@ public struct CentralMoments: AggregateState {
     }
 
     public static func append(lone values: UnsafePointer<Double>, count: Int, to target: UnsafeMutablePointer<Self>) {
-        var start = 0
-        while start < count {
-            let range = start..<min(start &+ run, count)
+        ColumnRuns.forEach(of: run, upTo: count) { range in
             let myCount = commonCount(target, values, range)
             if myCount > 0 {
                 combine(range, myCount: myCount, theirCount: 1, into: target) {
@@ -188,7 +183,6 @@ public struct CentralMoments: AggregateState {
             } else {
                 for index in range where !values[index].isNaN { target[index].merge(one(values[index])) }
             }
-            start = range.upperBound
         }
     }
 
@@ -196,9 +190,7 @@ public struct CentralMoments: AggregateState {
         lone values: UnsafePointer<Double>, _ later: UnsafePointer<Self>, count: Int,
         into target: UnsafeMutablePointer<Self>
     ) {
-        var start = 0
-        while start < count {
-            let range = start..<min(start &+ run, count)
+        ColumnRuns.forEach(of: run, upTo: count) { range in
             let theirCount = commonCount(later, values, range)
             if theirCount > 0 {
                 combine(range, myCount: 1, theirCount: theirCount, into: target) {
@@ -213,7 +205,6 @@ public struct CentralMoments: AggregateState {
                     target[index] = state
                 }
             }
-            start = range.upperBound
         }
     }
 

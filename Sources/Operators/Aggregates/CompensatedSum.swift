@@ -58,11 +58,10 @@ public struct CompensatedSum: AggregateState {
     ) {
         withUnsafeTemporaryAllocation(of: Self.self, capacity: run) { room in
             guard let sums = room.baseAddress else { return }
-            var start = 0
-            while start < count {
-                let end = min(start &+ run, count)
+            ColumnRuns.forEach(of: run, upTo: count) { range in
+                let start = range.lowerBound
                 var notFinite: UInt64 = 0
-                for index in start..<end {
+                for index in range {
                     let (mine, theirs) = (mine(index), theirs(index))
                     let next = mine.sum + theirs.sum
                     let taken = next - mine.sum
@@ -73,11 +72,10 @@ public struct CompensatedSum: AggregateState {
                     notFinite |= LoneRow.notFinite(lost)
                 }
                 if notFinite & LoneRow.mark == 0 {
-                    (target + start).update(from: sums, count: end &- start)
+                    (target + start).update(from: sums, count: range.count)
                 } else {
-                    for index in start..<end { target[index] = exact(index) }
+                    for index in range { target[index] = exact(index) }
                 }
-                start = end
             }
         }
     }

@@ -1,134 +1,62 @@
 import Platform
 import StreamEngine
 
-/// State of `min`: the smallest value. 8 bytes.
+/// State of `min` and `max`: the best value so far. 8 bytes.
 ///
 /// NaN is passed over unless there is nothing else. `best` is the empty mark (a NaN of its own bits), an ordinary NaN
 /// after nothing but NaN, or a number.
-public struct Smallest: AggregateState {
-    private var best = ExtremeMark.empty
-
-    public init() {}
-
-    public static var ignoresTime: Bool { true }
-
-    /// The minimum, or nil without a row.
-    @inline(__always)
-    public var value: Double? { ExtremeMark.isEmpty(best) ? nil : best }
-
-    @inline(__always)
-    public mutating func update(_ value: Double, at timestampMs: Int64) {
-        if best.isNaN {
-            best = value.isNaN ? .nan : value
-        } else if value < best {
-            best = value
-        }
-    }
-
-    @inline(__always)
-    public mutating func merge(_ later: Self) {
-        guard let value = later.value else { return }
-        update(value, at: 0)
-    }
-
-    public static func combine(
-        _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
-        into target: UnsafeMutablePointer<Self>
-    ) {
-        var start = 0
-        while start < count {
-            let range = start..<min(start &+ ExtremeMark.run, count)
-            var notFinite: UInt64 = 0
-            for index in range {
-                notFinite |= LoneRow.notFinite(earlier[index].best) | LoneRow.notFinite(later[index].best)
-            }
-            if notFinite & LoneRow.mark != 0 {
-                for index in range {
-                    var state = earlier[index]
-                    state.merge(later[index])
-                    target[index] = state
-                }
-            } else if UnsafePointer(target) == earlier {
-                // Read and written through one pointer: of two, a vector's loop has to know that they do not overlap.
-                for index in range {
-                    let (mine, theirs) = (target[index].best, later[index].best)
-                    target[index].best = theirs < mine ? theirs : mine
-                }
-            } else {
-                for index in range {
-                    let (mine, theirs) = (earlier[index].best, later[index].best)
-                    target[index].best = theirs < mine ? theirs : mine
-                }
-            }
-            start = range.upperBound
-        }
-    }
-
-    // A lone value is finite, or NaN where there is none: what is compared with NaN is not better.
-
-    public static func fill(_ target: UnsafeMutablePointer<Self>, lone values: UnsafePointer<Double>, count: Int) {
-        for index in 0..<count { target[index].best = values[index].isNaN ? ExtremeMark.empty : values[index] }
-    }
-
-    public static func append(lone values: UnsafePointer<Double>, count: Int, to target: UnsafeMutablePointer<Self>) {
-        for index in 0..<count {
-            let (mine, theirs) = (target[index].best, values[index])
-            let better = theirs < mine ? theirs : mine
-            let there = mine.isNaN ? theirs : better
-            target[index].best = theirs.isNaN ? mine : there
-        }
-    }
-
-    public static func combine(
-        lone values: UnsafePointer<Double>, _ later: UnsafePointer<Self>, count: Int,
-        into target: UnsafeMutablePointer<Self>
-    ) {
-        for index in 0..<count {
-            let (mine, theirs) = (values[index], later[index].best)
-            let better = theirs < mine ? theirs : mine
-            target[index].best = mine.isNaN ? theirs : better
-        }
-    }
-
-    public func encode(to writer: inout ByteWriter) { writer.write(best) }
-
-    public init(from reader: inout ByteReader) throws(DecodingFailure) { best = try reader.readDouble() }
+///
+/// A protocol and no generic type: its loops are compiled once for each state, with the comparison in them, where those of a
+/// generic type would ask for it at every value.
+protocol ExtremeState: AggregateState {
+    var best: Double { get set }
+    /// Whether a value takes another's place: never one that is equal, nor where one of the two is NaN.
+    static func isBetter(_ value: Double, than other: Double) -> Bool
 }
 
-/// State of `max`: the largest value. 8 bytes. NaN as in `Smallest`.
-public struct Largest: AggregateState {
-    private var best = ExtremeMark.empty
-
-    public init() {}
-
-    public static var ignoresTime: Bool { true }
-
-    /// The maximum, or nil without a row.
-    @inline(__always)
-    public var value: Double? { ExtremeMark.isEmpty(best) ? nil : best }
+/// State of `min`: the smallest value.
+struct Smallest: ExtremeState {
+    var best = ExtremeMark.empty
 
     @inline(__always)
-    public mutating func update(_ value: Double, at timestampMs: Int64) {
+    static func isBetter(_ value: Double, than other: Double) -> Bool { value < other }
+}
+
+/// State of `max`: the largest value.
+struct Largest: ExtremeState {
+    var best = ExtremeMark.empty
+
+    @inline(__always)
+    static func isBetter(_ value: Double, than other: Double) -> Bool { value > other }
+}
+
+extension ExtremeState {
+    static var ignoresTime: Bool { true }
+
+    /// The best value, or nil without a row.
+    @inline(__always)
+    var value: Double? { ExtremeMark.isEmpty(best) ? nil : best }
+
+    @inline(__always)
+    mutating func update(_ value: Double, at timestampMs: Int64) {
         if best.isNaN {
             best = value.isNaN ? .nan : value
-        } else if value > best {
+        } else if Self.isBetter(value, than: best) {
             best = value
         }
     }
 
     @inline(__always)
-    public mutating func merge(_ later: Self) {
+    mutating func merge(_ later: Self) {
         guard let value = later.value else { return }
         update(value, at: 0)
     }
 
-    public static func combine(
+    static func combine(
         _ earlier: UnsafePointer<Self>, _ later: UnsafePointer<Self>, count: Int,
         into target: UnsafeMutablePointer<Self>
     ) {
-        var start = 0
-        while start < count {
-            let range = start..<min(start &+ ExtremeMark.run, count)
+        ColumnRuns.forEach(of: ExtremeMark.run, upTo: count) { range in
             var notFinite: UInt64 = 0
             for index in range {
                 notFinite |= LoneRow.notFinite(earlier[index].best) | LoneRow.notFinite(later[index].best)
@@ -141,49 +69,49 @@ public struct Largest: AggregateState {
                 }
             } else if UnsafePointer(target) == earlier {
                 // Read and written through one pointer: of two, a vector's loop has to know that they do not overlap.
-                for index in range {
-                    let (mine, theirs) = (target[index].best, later[index].best)
-                    target[index].best = theirs > mine ? theirs : mine
-                }
+                for index in range { target[index].best = better(target[index].best, later[index].best) }
             } else {
-                for index in range {
-                    let (mine, theirs) = (earlier[index].best, later[index].best)
-                    target[index].best = theirs > mine ? theirs : mine
-                }
+                for index in range { target[index].best = better(earlier[index].best, later[index].best) }
             }
-            start = range.upperBound
         }
+    }
+
+    /// The better one of two; the first where neither is, or where one of them is NaN.
+    @inline(__always)
+    private static func better(_ mine: Double, _ theirs: Double) -> Double {
+        isBetter(theirs, than: mine) ? theirs : mine
     }
 
     // A lone value is finite, or NaN where there is none: what is compared with NaN is not better.
 
-    public static func fill(_ target: UnsafeMutablePointer<Self>, lone values: UnsafePointer<Double>, count: Int) {
+    static func fill(_ target: UnsafeMutablePointer<Self>, lone values: UnsafePointer<Double>, count: Int) {
         for index in 0..<count { target[index].best = values[index].isNaN ? ExtremeMark.empty : values[index] }
     }
 
-    public static func append(lone values: UnsafePointer<Double>, count: Int, to target: UnsafeMutablePointer<Self>) {
+    static func append(lone values: UnsafePointer<Double>, count: Int, to target: UnsafeMutablePointer<Self>) {
         for index in 0..<count {
             let (mine, theirs) = (target[index].best, values[index])
-            let better = theirs > mine ? theirs : mine
-            let there = mine.isNaN ? theirs : better
+            let there = mine.isNaN ? theirs : better(mine, theirs)
             target[index].best = theirs.isNaN ? mine : there
         }
     }
 
-    public static func combine(
+    static func combine(
         lone values: UnsafePointer<Double>, _ later: UnsafePointer<Self>, count: Int,
         into target: UnsafeMutablePointer<Self>
     ) {
         for index in 0..<count {
             let (mine, theirs) = (values[index], later[index].best)
-            let better = theirs > mine ? theirs : mine
-            target[index].best = mine.isNaN ? theirs : better
+            target[index].best = mine.isNaN ? theirs : better(mine, theirs)
         }
     }
 
-    public func encode(to writer: inout ByteWriter) { writer.write(best) }
+    func encode(to writer: inout ByteWriter) { writer.write(best) }
 
-    public init(from reader: inout ByteReader) throws(DecodingFailure) { best = try reader.readDouble() }
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        self.init()
+        best = try reader.readDouble()
+    }
 }
 
 /// The NaN that stands for "no row yet" in `Smallest` and `Largest`. No value takes its bits: NaN values are stored as

@@ -32,6 +32,8 @@ public final class PaneWindows: WindowOperator {
     private let loneColumns: [any StateColumn]?
 
     private var frozen: [WindowPartial] = []
+    /// Whether groups may have lost their series since the last look for those.
+    private var mayRecycle = false
     private var late: [LateSample] = []
     /// Windows up to here are frozen by this partition's own watermark (not by an emission that did not wait for it).
     var ownFrozenThrough: Int64?
@@ -75,9 +77,16 @@ public final class PaneWindows: WindowOperator {
         groups.forget(series: series)
         // Windows that never close keep what they hold for ever.
         guard !plan.neverCloses, !series.isEmpty || plan.keysDifferByRow else { return }
-        // A group may go only when no window holds it. Windows waiting to be taken do; open panes are younger than the
-        // horizon of forgetting, which is at least a window and its lateness.
-        if frozen.isEmpty { groups.recycle(keeping: panes.values.lazy.flatMap { $0.groups }) }
+        mayRecycle = true
+        recycle()
+    }
+
+    /// A group may go only when no window holds it. Windows waiting to be taken do, and put it off; open panes are younger than
+    /// the horizon of forgetting, which is at least a window and its lateness.
+    private func recycle() {
+        guard mayRecycle, frozen.isEmpty else { return }
+        mayRecycle = false
+        groups.recycle(keeping: panes.values.lazy.flatMap { $0.groups })
     }
 
     public func key(of group: UInt32) -> GroupKey { groups.key(of: group) }
@@ -90,6 +99,7 @@ public final class PaneWindows: WindowOperator {
     public func process(_ batch: SampleBatch) {
         let count = batch.count
         guard count > 0 else { return }
+        recycle()
         resolveGroups(batch)
         inputs.begin(batch)
         var row = 0
@@ -409,7 +419,8 @@ public final class PaneWindows: WindowOperator {
         }
         guard let run = merger.merge(range, pane: { panes[$0] }) else {
             return WindowPartial(
-                window: number, groups: [], columns: [], indexedByGroup: false, logs: logs, changed: changed)
+                window: number, groups: [], columns: plan.states.map { $0.kind.make() }, indexedByGroup: false,
+                logs: logs, changed: changed)
         }
         // What waits for slower partitions takes no room for groups it has not.
         let isWide = run.groups.count * 2 >= groups.bound

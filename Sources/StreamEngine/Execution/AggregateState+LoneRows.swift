@@ -42,23 +42,13 @@ extension AggregateState {
 
     @inlinable
     public static func append(lone values: [Double], to states: inout [Self]) {
-        if states.count < values.count { appendEmpty(values.count - states.count, to: &states) }
-        states.withUnsafeMutableBufferPointer { mine in
-            values.withUnsafeBufferPointer { values in
-                guard let mine = mine.baseAddress, let theirs = values.baseAddress else { return }
-                append(lone: theirs, count: values.count, to: mine)
-            }
-        }
+        append(values, to: &states) { mine, first in append(lone: first, count: values.count, to: mine) }
     }
 
     @inlinable
     public static func append(lone values: [Double], groups: UnsafeBufferPointer<UInt32>, to states: inout [Self]) {
-        if states.count < values.count { appendEmpty(values.count - states.count, to: &states) }
-        states.withUnsafeMutableBufferPointer { mine in
-            values.withUnsafeBufferPointer { values in
-                guard let mine = mine.baseAddress, let theirs = values.baseAddress else { return }
-                for group in groups where !theirs[Int(group)].isNaN { mine[Int(group)].merge(one(theirs[Int(group)])) }
-            }
+        append(values, to: &states) { mine, values in
+            for group in groups where !values[Int(group)].isNaN { mine[Int(group)].merge(one(values[Int(group)])) }
         }
     }
 

@@ -120,11 +120,19 @@ extension AggregateState {
 
     @inlinable
     public static func append(_ later: [Self], to states: inout [Self]) {
+        append(later, to: &states) { mine, theirs in combine(mine, theirs, count: later.count, into: mine) }
+    }
+
+    /// Hands out the states, lengthened to as many as there are of what is added to them, and that.
+    @inlinable @inline(__always)
+    static func append<Later>(
+        _ later: [Later], to states: inout [Self], _ body: (UnsafeMutablePointer<Self>, UnsafePointer<Later>) -> Void
+    ) {
         if states.count < later.count { appendEmpty(later.count - states.count, to: &states) }
         states.withUnsafeMutableBufferPointer { mine in
             later.withUnsafeBufferPointer { later in
                 guard let mine = mine.baseAddress, let theirs = later.baseAddress else { return }
-                combine(mine, theirs, count: later.count, into: mine)
+                body(mine, theirs)
             }
         }
     }

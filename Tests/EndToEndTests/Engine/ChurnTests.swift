@@ -1,4 +1,5 @@
 import Connectors
+import Operators
 import StreamEngine
 import TestSupport
 import Testing
@@ -59,6 +60,31 @@ struct ChurnTests {
         let run = try EngineHarness.replay(forgets, texts, cuts: cuts, workers: 2)
         #expect(run.rows == expected.rows, "seed \(seed)")
         #expect(run.summary.balances)
+    }
+
+    /// Windows that wait to be taken whenever series are forgotten do not keep the groups of these for ever.
+    @Test func waitingWindowsPutForgettingOffOnly() throws {
+        let job = try Self.job(keyTTLMs: 1)
+        let plan = try CompiledJob(job, registries: EngineHarness.registries).queries[0]
+        let series = SeriesDictionary(maxSeries: 10)
+        let windows = PaneWindows(plan: plan, partition: EngineHarness.partition(0, of: "metrics"), series: series)
+        var rowCount = 0
+        for host in 0..<200 {
+            let labels = SeriesLabels(name: "m", labels: [Label("instance", ByteString("h\(host)"))])
+            let index = series.index(of: labels)
+            windows.add(series: series.takeNewIndices())
+            let batch = SampleBatch()
+            batch.beginRun(offset: Int64(host), linesAreRecords: false)
+            batch.append(series: index, timestampMs: Int64(host) * 100, value: 1, place: 1)
+            windows.process(batch)
+            series.lastSeenMs[Int(index)] = Int64(host) * 100
+            let gone = series.indices(lastSeenBefore: Int64(host) * 100)
+            windows.forget(series: gone)
+            series.forget(gone)
+            rowCount += windows.takeFrozen().reduce(0) { $0 + $1.groups.count }
+        }
+        #expect(rowCount == 2 * 199)
+        #expect(windows.groupBound < 5)
     }
 
     /// In complete mode windows hold series for ever, also those of which nothing is heard any more.

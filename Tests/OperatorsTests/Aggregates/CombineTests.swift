@@ -7,6 +7,14 @@ import Testing
 
 /// Whole columns merged: the same bits as state by state, whatever is empty, infinite or NaN, and whatever room is used.
 @Suite struct CombineTests {
+    /// States that values alone make, whatever their times.
+    private static let ofValues: [any AggregateState.Type] = [
+        RowCount.self, CompensatedSum.self, Smallest.self, Largest.self, CentralMoments.self,
+    ]
+    private static let others: [any AggregateState.Type] = [
+        EarliestValue.self, LatestValue.self, QuantileSketch.self, DistinctSketch.self,
+    ]
+
     private static let specials: [Double] = [
         0, -0.0, .nan, .infinity, -.infinity, .greatestFiniteMagnitude, -.greatestFiniteMagnitude,
         .leastNonzeroMagnitude, 1,
@@ -84,15 +92,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func columnsCombineToTheBit(seed: UInt64) {
-        Self.check(RowCount.self, seed: seed)
-        Self.check(CompensatedSum.self, seed: seed)
-        Self.check(Smallest.self, seed: seed)
-        Self.check(Largest.self, seed: seed)
-        Self.check(CentralMoments.self, seed: seed)
-        Self.check(EarliestValue.self, seed: seed)
-        Self.check(LatestValue.self, seed: seed)
-        Self.check(QuantileSketch.self, seed: seed)
-        Self.check(DistinctSketch.self, seed: seed)
+        for type in Self.ofValues + Self.others { Self.check(type, seed: seed) }
     }
 
     /// Values, finite or missing, in runs; some of them all there.
@@ -139,13 +139,13 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64]) func loneRowsMergeToTheBit(seed: UInt64) {
-        Self.checkLone(RowCount.self, seed: seed)
-        Self.checkLone(CompensatedSum.self, seed: seed)
-        Self.checkLone(Smallest.self, seed: seed)
-        Self.checkLone(Largest.self, seed: seed)
-        Self.checkLone(CentralMoments.self, seed: seed)
-        // With the loops that every state has.
-        Self.checkLone(QuantileSketch.self, seed: seed)
+        // Sketches take no lone rows, but have the loops that every state has.
+        for type in Self.ofValues + [QuantileSketch.self] { Self.checkLone(type, seed: seed) }
+    }
+
+    @Test func whatIgnoresTimesTakesLoneRows() {
+        #expect(Self.ofValues.allSatisfy { $0.ignoresTime })
+        #expect(!Self.others.contains { $0.ignoresTime })
     }
 
     /// Counts beyond 2^31 are packed in another way.
