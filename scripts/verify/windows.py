@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Recomputes windows in plain Python and SQL, and compares what `stream-job replay` writes.
 
-    windows.py PATH-TO-stream-job [--seed N] [--cases N]
+    windows.py PATH-TO-stream-job [--seed N] [--cases N] [--scrapes N]
 
 - Generated data (several partitions with disorder, late samples, counter resets, NaN, infinities, escaped labels, values
   near 1e9 with deviations near 1e-3): lateness for each record and window, sums by rational arithmetic. Shares no code
   with the engine.
+- Scrapes: hundreds of hosts in step, one sample a pane mostly, that come and go; silence, samples twice and late. The same
+  rows to the byte beside `first` and `last` (which need every row's time), and with one thread and four.
 - The recording of a node (Tests/EndToEndTests/Fixtures): tumbling windows by DuckDB, where it is installed.
 
 Counts, minima and maxima must be equal, sums and averages within 1e-12 of the sum of magnitudes, deviations within 1e-9.
@@ -53,14 +55,18 @@ AGGREGATES = {"n": "count()", "s": "sum(value)", "a": "avg(value)", "lo": "min(v
               "sd": "stddev(value)", "sdp": "stddev_pop(value)", "var": "variance(value)"}
 
 
-def make_job(window, delay_ms, lateness_ms, keys):
+def make_job(window, delay_ms, lateness_ms, keys, ttl_ms=86400000):
+    def query(name, aggregates):
+        return {"name": name, "window": {k: f"{v}ms" for k, v in window.items()}, "groupBy": keys,
+                "aggregates": aggregates, "allowedLateness": f"{lateness_ms}ms",
+                "sinks": [{"jsonl": {"path": "rows" if name == "q" else name}}]}
     return {
         "name": "verify-windows",
         "sources": {"metrics": {"kafka": {"topics": ["metrics"]}, "format": "prometheus",
                                 "watermark": {"delay": f"{delay_ms}ms"}}},
-        "queries": [{"name": "q", "window": {k: f"{v}ms" for k, v in window.items()}, "groupBy": keys,
-                     "aggregates": AGGREGATES, "allowedLateness": f"{lateness_ms}ms",
-                     "sinks": [{"jsonl": {"path": "rows"}}]}]}
+        "limits": {"keyTTL": f"{ttl_ms}ms"},
+        "queries": [query("q", AGGREGATES),
+                    query("timed", AGGREGATES | {"first": "first(value)", "last": "last(value)"})]}
 
 
 def escape(text):
@@ -91,6 +97,45 @@ def generate(chance):
                 if value == -1e300 and chance.random() < 0.9:
                     value = 0.5
             samples.append(({"host": host, "kind": kind}, value, clock - lag))
+        partitions.append(samples)
+    return partitions
+
+
+def odd_value(chance, one_in):
+    if one_in and chance.randrange(one_in) == 0:
+        return chance.choice([math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, -5e-324, 1e-310, 2.2250738585072014e-308,
+                              1e16, -1e16, 1e150, -1e150])
+    return chance.choice([lambda: 1e9 + chance.gauss(0, 1e-3), lambda: float(chance.randrange(100)),
+                          lambda: chance.uniform(-1e6, 1e6)])()
+
+
+def generate_scrapes(chance, step, size):
+    """Samples of each partition, in record order, of hosts that are scraped in step."""
+    count, one_in = chance.choice([3, 70, 200]), chance.choice([0, 300, 40, 4])
+    shared, disorder = chance.random() < 0.5, chance.random() < 0.4
+    partitions = []
+    for partition in range(chance.randint(1, 3)):
+        live, born = list(range(count)), count
+        samples, clock = [], START_MS + chance.randrange(5) * step
+        for _ in range(max(8, min(80, 6000 // count))):
+            clock += step
+            dice = chance.randrange(20)
+            if dice == 0:
+                clock += step * chance.randrange(5) + chance.choice([0, 0, 2 * size])
+            elif dice < 3:
+                for _ in range(chance.randint(1, count)):
+                    live[chance.randrange(count)] = born
+                    born += 1
+            missing = chance.choice([0, 0, 0, 0.1, 0.5])
+            for host in live:
+                if chance.random() < missing:
+                    continue
+                at = clock
+                if disorder and chance.random() < 0.03:
+                    at -= chance.randrange(2 * size)
+                name = f"h{host}" if shared else f"p{partition}h{host}"
+                for _ in range(2 if chance.random() < 0.002 else 1):
+                    samples.append(({"host": name, "kind": "scrape"}, odd_value(chance, one_in), at))
         partitions.append(samples)
     return partitions
 
@@ -189,6 +234,47 @@ def order_key(row, keys):
             tuple((row[k] is not None, (row[k] or "").encode()) for k in keys))
 
 
+def read_text(directory):
+    """The committed bytes of a JSONL output, by its manifest."""
+    text = b""
+    for document in sorted((directory / "_manifest").glob("[0-9]*.json")):
+        for entry in json.loads(document.read_text())["entries"]:
+            text += (directory / entry["path"]).read_bytes()[:entry["bytes"]]
+    return text
+
+
+def check_case(program, what, partitions, window, delay, lateness, keys, ttl=86400000):
+    """Replays samples and compares all there is; gives how many rows and late samples there were."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "in").mkdir()
+        for index, samples in enumerate(partitions):
+            (directory / "in" / f"{index}.prom").write_text(render(samples))
+        job = make_job(window, delay, lateness, keys, ttl)
+        rows, summary = replay(program, job, directory / "in", directory, "--workers", "1")
+        timed, text = read_output(directory / "out" / "timed"), read_text(directory / "out" / "rows")
+        job["queries"].pop()
+        replay(program, job, directory / "in", directory, "--workers", "4")
+        again = read_text(directory / "out" / "rows")
+    values, ledger = expect(partitions, window, delay, lateness, keys)
+    try:
+        assert summary["badRecords"] == 0, f"{summary['badRecords']} bad records"
+        for name, count in ledger.items():
+            assert summary["queries"]["q"].get(name, summary.get(name)) == count, \
+                f"{name} is {summary['queries']['q'].get(name)}, expected {count}"
+        assert len(rows) == len(values), f"{len(rows)} rows, expected {len(values)}"
+        assert rows == sorted(rows, key=lambda row: order_key(row, keys)), "rows are out of order"
+        for row in rows:
+            end, start = (parse_time(row[k]) for k in ("window_end", "window_start"))
+            check_row(row, values[end, start, tuple(row[k] for k in keys)])
+        assert text == again, "four threads write other bytes than one"
+        same = [{k: v for k, v in row.items() if k not in ("first", "last", "query")} for row in timed]
+        assert [{k: v for k, v in row.items() if k != "query"} for row in rows] == same, "other bits beside first and last"
+    except AssertionError as problem:
+        sys.exit(f"FAILED: {what}\n{problem}")
+    return len(rows), ledger["late"]
+
+
 def check_generated(program, seed, cases):
     rows_seen = late_seen = 0
     for case in range(cases):
@@ -201,31 +287,31 @@ def check_generated(program, seed, cases):
                 window["offset"] = chance.randrange(1 - window["slide"], window["slide"])
         delay, lateness = chance.choice([0, 1000, 5000, 60000]), chance.choice([0, 0, 3000, 30000])
         keys = chance.choice([["host"], ["kind"], ["host", "kind"], []])
-        partitions = generate(chance)
-        with tempfile.TemporaryDirectory() as name:
-            directory = Path(name)
-            (directory / "in").mkdir()
-            for index, samples in enumerate(partitions):
-                (directory / "in" / f"{index}.prom").write_text(render(samples))
-            rows, summary = replay(program, make_job(window, delay, lateness, keys), directory / "in", directory)
-        values, ledger = expect(partitions, window, delay, lateness, keys)
         what = f"seed {seed} case {case}: window {window}, delay {delay}, lateness {lateness}, by {keys}"
-        try:
-            assert summary["badRecords"] == 0, f"{summary['badRecords']} bad records"
-            for name, count in ledger.items():
-                assert summary["queries"]["q"].get(name, summary.get(name)) == count, \
-                    f"{name} is {summary['queries']['q'].get(name)}, expected {count}"
-            assert len(rows) == len(values), f"{len(rows)} rows, expected {len(values)}"
-            assert rows == sorted(rows, key=lambda row: order_key(row, keys)), "rows are out of order"
-            for row in rows:
-                end, start = (parse_time(row[k]) for k in ("window_end", "window_start"))
-                check_row(row, values[end, start, tuple(row[k] for k in keys)])
-        except AssertionError as problem:
-            sys.exit(f"FAILED: {what}\n{problem}")
-        rows_seen += len(rows)
-        late_seen += ledger["late"]
+        rows, late = check_case(program, what, generate(chance), window, delay, lateness, keys)
+        rows_seen += rows
+        late_seen += late
     assert rows_seen and late_seen, "the generated cases exercised nothing"
     print(f"generated: {cases} cases of seed {seed}, {rows_seen} rows agree, {late_seen} late samples")
+
+
+def check_scrapes(program, seed, cases):
+    rows_seen = 0
+    for case in range(cases):
+        chance = random.Random(f"{seed}-scrapes-{case}")
+        step = chance.choice([10, 1000, 15000])
+        slide = step * chance.choice([1, 1, 2, 3])
+        window = {"size": slide * chance.choice([1, 2, 4, 10, 40]), "slide": slide}
+        if chance.random() < 0.25:
+            window["size"] = max(slide, window["size"] - step)
+        if chance.random() < 0.5:
+            window["offset"] = chance.randrange(1 - slide, slide)
+        delay, lateness = slide * chance.randrange(3), chance.choice([0, 0, window["size"] // 2])
+        ttl, keys = chance.choice([1, 86400000]), chance.choice([["host"], ["host"], ["host", "kind"]])
+        what = f"seed {seed} scrapes {case}: window {window}, delay {delay}, lateness {lateness}, keys kept {ttl} ms"
+        rows_seen += check_case(
+            program, what, generate_scrapes(chance, step, window["size"]), window, delay, lateness, keys, ttl)[0]
+    print(f"scrapes: {cases} cases of seed {seed}, {rows_seen} rows agree")
 
 
 def parse_time(text):
@@ -282,8 +368,10 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--cases", type=int, default=60)
+    parser.add_argument("--scrapes", type=int, default=20)
     arguments = parser.parse_args()
     check_generated(arguments.program, arguments.seed, arguments.cases)
+    check_scrapes(arguments.program, arguments.seed, arguments.scrapes)
     check_recording(arguments.program)
 
 

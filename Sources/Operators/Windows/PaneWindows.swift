@@ -25,16 +25,16 @@ public final class PaneWindows: WindowOperator {
     private var activePanes: [Pane] = []
     private var spareBuffers: [RowBuffer] = []
     /// Columns of panes that went, whose room the next ones take.
-    private var spareColumns: [[any StateColumn]] = []
-    private var spareLone: [Double]?
+    var spareColumns: [[any StateColumn]] = []
+    var spareLone: [Double]?
     /// Columns without a state, for panes of lone rows; nil where rows cannot stand as values: aggregates that look at
     /// times, arguments and filters of their own, windows of one pane.
     private let loneColumns: [any StateColumn]?
 
-    private var frozen: [WindowPartial] = []
+    var frozen: [WindowPartial] = []
     /// Whether groups may have lost their series since the last look for those.
     private var mayRecycle = false
-    private var late: [LateSample] = []
+    var late: [LateSample] = []
     /// Windows up to here are frozen by this partition's own watermark (not by an emission that did not wait for it).
     var ownFrozenThrough: Int64?
     var maxTimestampMs = Int64.min
@@ -46,7 +46,7 @@ public final class PaneWindows: WindowOperator {
 
     private var rowGroups: UnsafeMutablePointer<UInt32>
     private var rowGroupCapacity = 64
-    private let merger: PaneMerger
+    let merger: PaneMerger
 
     /// Windows of `plan` over one partition.
     public init(plan: QueryPlan, partition: PartitionID, series: SeriesDictionary) {
@@ -235,7 +235,7 @@ public final class PaneWindows: WindowOperator {
     }
 
     /// How many open panes lie before `index`. O(log panes).
-    private func firstPlace(ofPane index: Int64) -> Int {
+    func firstPlace(ofPane index: Int64) -> Int {
         guard let last = paneOrder.last, last >= index else { return paneOrder.count }
         var low = 0
         var high = paneOrder.count - 1
@@ -343,96 +343,10 @@ public final class PaneWindows: WindowOperator {
     }
 
     /// The oldest window not before `first` that overlaps an open pane.
-    private func oldestWindowWithData(from first: Int64) -> Int64? {
+    func oldestWindowWithData(from first: Int64) -> Int64? {
         // Panes are in order, so the first that is young enough has the oldest window.
         let place = first == .min ? 0 : firstPlace(ofPane: window.panes(of: first).lowerBound)
         guard place < paneOrder.count else { return nil }
         return max(first, window.oldestWindow(ofPane: paneOrder[place]))
-    }
-
-    public var frozenBytes: (all: Int, older: Int) {
-        func bytes(_ partial: WindowPartial) -> Int {
-            partial.groups.count * 4 + partial.columns.reduce(0) { $0 + $1.byteCount }
-        }
-        let older = frozen.dropLast().reduce(0) { $0 + bytes($1) }
-        return (older + (frozen.last.map(bytes) ?? 0), older)
-    }
-
-    /// Whether nothing frozen waits to be taken.
-    var frozenIsTaken: Bool { frozen.isEmpty }
-
-    public func takeFrozen() -> [WindowPartial] {
-        defer { frozen = [] }
-        return frozen
-    }
-
-    public func takeLate() -> [LateSample] {
-        defer { late = [] }
-        return late
-    }
-
-    public var newestOpenWindow: Int64? {
-        guard let last = paneOrder.last else { return nil }
-        return window.newestWindow(ofPane: last)
-    }
-
-    public var oldestOpenWindow: Int64? { oldestWindowWithData(from: frozenThrough.map { $0 + 1 } ?? .min) }
-
-    public func snapshotOpen(all: Bool) -> [WindowPartial] {
-        var windows: Set<Int64> = []
-        for index in paneOrder {
-            guard let pane = panes[index], all || !pane.changed.isEmpty else { continue }
-            let oldest = max(window.oldestWindow(ofPane: index), frozenThrough.map { $0 + 1 } ?? .min)
-            guard oldest <= pane.newestWindow else { continue }
-            windows.formUnion(oldest...pane.newestWindow)
-        }
-        let partials = windows.sorted().map { partial(of: $0, closing: false) }
-        for pane in panes.values { pane.clearChanged() }
-        return partials
-    }
-
-    public var stateBytes: Int {
-        panes.values.reduce(groups.byteCount + merger.byteCount) { $0 + $1.byteCount }
-            + spareColumns.reduce((spareLone?.capacity ?? 0) * 8) { $0 + $1.reduce(0) { $0 + $1.byteCount } }
-            + frozen.reduce(0) { $0 + $1.columns.reduce(0) { $0 + $1.byteCount } }
-    }
-
-    /// One window's contribution: its panes merged in time order.
-    private func partial(of number: Int64, closing: Bool) -> WindowPartial {
-        let range = window.panes(of: number)
-        var logs = plan.logs.map { _ in [(log: SampleLog, count: Int)]() }
-        var changed: [UInt32] = []
-        // Walking over a window's panes costs what size / slide is: only who needs each of them does.
-        if plan.tracksChanges || !plan.logs.isEmpty {
-            let places = firstPlace(ofPane: range.lowerBound)..<firstPlace(ofPane: range.upperBound)
-            let open = paneOrder[places].compactMap { panes[$0] }
-            logs = logs.indices.map { log in open.map { ($0.logs[log], $0.logs[log].count) } }
-            if plan.tracksChanges {
-                changed = open.count == 1 ? open[0].changed : Array(Set(open.flatMap { $0.changed }))
-            }
-        }
-        if closing, window.panesPerWindow == 1, let pane = panes[range.lowerBound] {
-            // The pane belongs to this window alone: it becomes the partial.
-            return WindowPartial(
-                window: number, groups: pane.groups, columns: pane.columns, indexedByGroup: true, logs: logs,
-                changed: changed, newKeys: tell(pane.groups))
-        }
-        guard let run = merger.merge(range, pane: { panes[$0] }) else {
-            return WindowPartial(
-                window: number, groups: [], columns: plan.states.map { $0.kind.make() }, indexedByGroup: false,
-                logs: logs, changed: changed)
-        }
-        // What waits for slower partitions takes no room for groups it has not.
-        let isWide = run.groups.count * 2 >= groups.bound
-        return WindowPartial(
-            window: number, groups: run.groups, columns: isWide ? run.columns : run.compactColumns(),
-            indexedByGroup: isWide, logs: logs, changed: changed,
-            newKeys: closing ? tell(run.groups) : PackedKeys())
-    }
-
-    /// The keys that whoever takes a contribution of these groups does not know yet: written here, where partitions work side
-    /// by side. Series of logs bring keys of their own, so there keys are asked for.
-    private func tell(_ groups: [UInt32]) -> PackedKeys {
-        plan.logs.isEmpty ? self.groups.tell(groups) : PackedKeys()
     }
 }
