@@ -246,7 +246,8 @@ public final class KafkaConsumer: LiveSource {
             throw SourceError(.fenced, "\(partition) is not read by this member (any more)", partition: partition)
         }
         do throws(SourceError) {
-            try offsets.seek(partition, to: offset, timeoutMs: 10_000)
+            // librdkafka's own threads answer: only a machine that hardly gets to run them takes long.
+            try offsets.seek(partition, to: offset, timeoutMs: 60_000)
         } catch {
             // librdkafka stops a partition whose offset was out of range, and can seek in started ones only.
             guard error.kind == .other else { throw error }
