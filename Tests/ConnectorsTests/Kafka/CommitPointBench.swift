@@ -202,16 +202,16 @@ extension CommitOutcome {
     }
 }
 
-/// A broker with topics `t` and `out`, one partition each.
+/// A broker with topics `t`, of so many partitions, and `out`, of one.
 func withCommitBroker(
-    markerDelayMs: Int64 = 5, config: [String: String] = [:],
+    partitions: Int = 1, markerDelayMs: Int64 = 5, config: [String: String] = [:],
     _ body: @escaping @Sendable (EmbeddedBroker, KafkaConnection) throws -> Void
 ) async throws {
     try await onOwnThread {
         let directory = try TemporaryDirectory()
         var configuration = BrokerConfiguration()
         configuration.dataDirectory = directory.path
-        configuration.topics = [.init("t"), .init("out", config: config)]
+        configuration.topics = [.init("t", partitions: partitions), .init("out", config: config)]
         configuration.createsTopics = false
         configuration.transactionMarkerDelayMs = markerDelayMs
         let broker = try withOwnPort { port in

@@ -56,13 +56,11 @@ import Testing
     }
 
     @Test func committedOffsetsCarryMetadataAndNoneIsNotAnError() async throws {
-        try await onOwnThread {
-            let cluster = try MockCluster()
-            cluster.create("t", partitions: 2)
-            try cluster.produce("t", 0, (0..<10).map { "\($0)" })
+        try await withCommitBroker(partitions: 2) { _, connection in
+            try connection.produce("t", 0, (0..<10).map { "\($0)" })
             let token = "v1 0123456789abcdef.7 0123456789abcdef.6"
             do {
-                let driver = Driver(try consumer(cluster))
+                let driver = Driver(try CommitPointBench.consumer(connection))
                 try driver.run { $0.total == 10 }
                 #expect(
                     try driver.source.committed([partition("t", 0), partition("t", 1)], timeoutMs: Int(hungAfterMs))
@@ -70,7 +68,7 @@ import Testing
                 try driver.source.commit([partition("t", 0): CommittedOffset(offset: 7, metadata: token)], wait: true)
                 driver.source.close()
             }
-            let driver = Driver(try consumer(cluster))
+            let driver = Driver(try CommitPointBench.consumer(connection))
             try driver.run { $0.total == 3 }
             #expect(driver.values[partition("t", 0)] == ["7", "8", "9"])
             let committed = try driver.source.committed(
@@ -109,16 +107,14 @@ import Testing
     }
 
     @Test func twoMembersShareAndHandOver() async throws {
-        try await onOwnThread {
-            let cluster = try MockCluster()
-            cluster.create("t", partitions: 4)
-            let first = Driver(try consumer(cluster))
+        try await withCommitBroker(partitions: 4) { _, connection in
+            let first = Driver(try CommitPointBench.consumer(connection))
             try first.run { $0.readers.count == 4 }
-            let second = Driver(try consumer(cluster))
+            let second = Driver(try CommitPointBench.consumer(connection))
             try run([first, second]) { first.readers.count == 2 && second.readers.count == 2 }
             #expect(Set(first.readers.keys).isDisjoint(with: second.readers.keys))
             #expect(first.events.contains { if case .revoked(let ids) = $0 { ids.count == 4 } else { false } })
-            for p in 0..<4 { try cluster.produce("t", Int32(p), (0..<20).map { "\(p)-\($0)" }) }
+            for p in 0..<4 { try connection.produce("t", Int32(p), (0..<20).map { "\(p)-\($0)" }) }
             try run([first, second]) { first.total + second.total == 80 }
             // Commit what each has read, then the first leaves: the second gets all and reads nothing twice.
             for driver in [first, second] {
@@ -128,7 +124,7 @@ import Testing
             }
             first.source.close()
             try second.run { $0.readers.count == 4 }
-            for p in 0..<4 { try cluster.produce("t", Int32(p), ["last"]) }
+            for p in 0..<4 { try connection.produce("t", Int32(p), ["last"]) }
             try second.run { $0.values.values.joined().filter { $0 == "last" }.count == 4 }
             #expect(first.total + second.total == 84)
             second.source.close()
@@ -136,17 +132,15 @@ import Testing
     }
 
     @Test func aMemberBesideAFullHouseGetsNothingAndDoesNotBlockTheGroup() async throws {
-        try await onOwnThread {
-            let cluster = try MockCluster()
-            cluster.create("t", partitions: 1)
-            let first = Driver(try consumer(cluster))
+        try await withCommitBroker { _, connection in
+            let first = Driver(try CommitPointBench.consumer(connection))
             try first.run { $0.readers.count == 1 }
-            let second = Driver(try consumer(cluster))
+            let second = Driver(try CommitPointBench.consumer(connection))
             func isEmptyHanded(_ driver: Driver) -> Bool {
                 driver.events.contains { if case .assigned(let ids) = $0 { ids.isEmpty } else { false } }
             }
             try run([first, second]) { isEmptyHanded(first) != isEmptyHanded(second) }
-            try cluster.produce("t", 0, ["a"])
+            try connection.produce("t", 0, ["a"])
             try run([first, second]) { first.total + second.total == 1 }
             first.source.close()
             second.source.close()
