@@ -53,7 +53,7 @@ public struct CentralMoments: AggregateState {
         let taken = next - mean
         let rest = (mean - (next - taken)) + (add - taken)
         mean = next
-        let bits = UInt64(Float(rest).bitPattern)
+        let bits = Self.bits(ofRest: rest)
         packed =
             count < 1 << 31 ? count << 32 | bits : Self.largeMark | min(count, Self.countMax) << 24 | bits >> 8
     }
@@ -109,7 +109,7 @@ public struct CentralMoments: AggregateState {
             let rest = (mine.mean - (next - taken)) + (add - taken)
             target[index].mean = next
             target[index].squares = squares
-            target[index].packed = packedCount | UInt64(Float(rest).bitPattern)
+            target[index].packed = packedCount | bits(ofRest: rest)
         }
     }
 
@@ -229,6 +229,13 @@ public struct CentralMoments: AggregateState {
         var state = Self()
         state.update(value, at: 0)
         return state
+    }
+
+    /// The mean's lower part as a Float. Of means beyond 6e54 it may be more than a Float holds: these do without.
+    @inline(__always)
+    private static func bits(ofRest rest: Double) -> UInt64 {
+        let short = Float(rest)
+        return UInt64(short.isFinite ? short.bitPattern : 0)
     }
 
     /// The mean's lower part of a state below 2^31 rows.

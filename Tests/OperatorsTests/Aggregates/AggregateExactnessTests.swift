@@ -117,6 +117,27 @@ import Testing
         #expect(last.value == 5)
     }
 
+    /// A mean's lower part is a Float, which ends at 3e38: deviations do not.
+    @Test(arguments: [1e-150, 1e-60, 1e-20, 1, 1e30, 1e54, 1e55, 1e56, 1e70, 1e100, 1e150])
+    func `deviations hold whatever the magnitude`(scale: Double) {
+        var random = SeededRandom(seed: 3)
+        for count in [2, 5, 40] {
+            let parts = (0..<count).map { _ in Double(Int.random(in: -1000...1000, using: &random)) / 1024 }
+            let mean = parts.reduce(0, +) / Double(count)
+            let expected = parts.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count - 1)
+            let values = parts.map { $0 * scale }
+            var merged = CentralMoments()
+            for value in values { merged.merge(run(CentralMoments.self, [value])) }
+            let lone = TypedStateColumn<CentralMoments>()
+            lone.assign(lone: [values[0]])
+            for value in values.dropFirst() { lone.append(lone: [value]) }
+            for state in [run(CentralMoments.self, values), merged, lone.states[0]] {
+                let found = (state.variance(correction: 1) ?? .nan) / scale / scale
+                #expect(abs(found - expected) <= 1e-12 * expected, "\(count) values")
+            }
+        }
+    }
+
     /// Which of two NaNs comes out of an addition is not the same in every loop; outputs may keep all bits.
     @Test(arguments: AggregateCase.all.filter { !$0.isText })
     func `a NaN in a cell is the ordinary one`(tested: AggregateCase) {
