@@ -2,6 +2,7 @@ import CRdkafka
 import EmbeddedBroker
 import Glibc
 import Platform
+import StreamEngine
 
 // The embedded broker between librdkafka and librdkafka, all in this process on loopback: one partition, 400,000 records
 // of 1 KB, uncompressed and lz4, in memory and on disk; then 300,000 records of 100 bytes in transactions of 100 ms.
@@ -10,16 +11,21 @@ import Platform
 private let recordCount = 400_000
 private let recordBytes = 1024
 
-private func client(_ type: rd_kafka_type_t, _ port: UInt16, _ settings: [(String, String)]) -> OpaquePointer? {
+private func client(
+    _ type: rd_kafka_type_t, _ port: UInt16, _ settings: [(String, String)]
+) throws -> OpaquePointer {
     var text = [CChar](repeating: 0, count: 512)
     let conf = rd_kafka_conf_new()
     for (name, value) in settings + [("bootstrap.servers", "127.0.0.1:\(port)")] {
         if rd_kafka_conf_set(conf, name, value, &text, text.count) != RD_KAFKA_CONF_OK {
-            print(
-                "  \(name): \(String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))")
+            throw JobFailure(
+                "\(name): \(String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))")
         }
     }
-    return rd_kafka_new(type, conf, &text, text.count)
+    guard let handle = rd_kafka_new(type, conf, &text, text.count) else {
+        throw JobFailure("librdkafka makes no client")
+    }
+    return handle
 }
 
 /// Seconds the thread called `broker` has run.
@@ -43,23 +49,23 @@ private func brokerSeconds() -> Double {
     return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
 }
 
-private func measure(_ name: String, bytes: Int, _ body: () -> Void) {
+private func measure(_ name: String, bytes: Int, _ body: () throws -> Void) rethrows {
     let clock = SystemClock()
     let startNs = clock.monotonicNs()
     let cpuBefore = brokerSeconds()
-    body()
+    try body()
     let seconds = Double(clock.monotonicNs() - startNs) / 1e9
     let cpu = brokerSeconds() - cpuBefore
     let rate = Int(Double(bytes) / seconds / 1e6)
     print("  \(name): \(rate) MB/s, \(Int(seconds * 1000)) ms; broker CPU \(Int(cpu * 1000)) ms")
 }
 
-private func produce(_ port: UInt16, topic: String, codec: String) {
+private func produce(_ port: UInt16, topic: String, codec: String) throws {
     let settings = [
         ("compression.codec", codec), ("linger.ms", "5"), ("batch.size", "1000000"),
         ("queue.buffering.max.messages", "1000000"), ("queue.buffering.max.kbytes", "262144"),
     ]
-    guard let handle = client(RD_KAFKA_PRODUCER, port, settings) else { return }
+    let handle = try client(RD_KAFKA_PRODUCER, port, settings)
     let target = rd_kafka_topic_new(handle, topic, nil)
     // Every other byte random and no two records alike within lz4's window: it has work to do and little to gain.
     var pool = [UInt8](repeating: 120, count: 4 << 20)
@@ -76,17 +82,18 @@ private func produce(_ port: UInt16, topic: String, codec: String) {
         }
         if number % 1000 == 0 { rd_kafka_poll(handle, 0) }
     }
-    rd_kafka_flush(handle, 120_000)
+    let isSent = rd_kafka_flush(handle, 120_000) == RD_KAFKA_RESP_ERR_NO_ERROR
     rd_kafka_topic_destroy(target)
     rd_kafka_destroy(handle)
+    guard isSent else { throw JobFailure("the broker did not take all records in two minutes") }
 }
 
-private func consume(_ port: UInt16, topic: String) {
+private func consume(_ port: UInt16, topic: String) throws {
     let settings = [
         ("group.id", "bench"), ("enable.auto.commit", "false"), ("queued.max.messages.kbytes", "131072"),
         ("fetch.message.max.bytes", "8388608"), ("check.crcs", "false"),
     ]
-    guard let handle = client(RD_KAFKA_CONSUMER, port, settings) else { return }
+    let handle = try client(RD_KAFKA_CONSUMER, port, settings)
     rd_kafka_poll_set_consumer(handle)
     let list = rd_kafka_topic_partition_list_new(1)
     rd_kafka_topic_partition_list_add(list, topic, 0).pointee.offset = 0
@@ -96,9 +103,11 @@ private func consume(_ port: UInt16, topic: String) {
     var seen = 0
     while seen < recordCount {
         let count = rd_kafka_consume_batch_queue(queue, 100, &messages, messages.count)
-        guard count >= 0 else { break }
-        for message in messages.prefix(count) { rd_kafka_message_destroy(message) }
-        seen += count
+        guard count >= 0 else { throw JobFailure("librdkafka gives no batch") }
+        for message in messages.prefix(count) {
+            if message?.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR { seen += 1 }
+            rd_kafka_message_destroy(message)
+        }
     }
     rd_kafka_queue_destroy(queue)
     rd_kafka_topic_partition_list_destroy(list)
@@ -106,21 +115,21 @@ private func consume(_ port: UInt16, topic: String) {
     rd_kafka_destroy(handle)
 }
 
-private func transact(_ port: UInt16) {
+private func transact(_ port: UInt16) throws {
     let settings = [("transactional.id", "bench"), ("linger.ms", "5"), ("queue.buffering.max.messages", "1000000")]
-    guard let handle = client(RD_KAFKA_PRODUCER, port, settings) else { return }
+    let handle = try client(RD_KAFKA_PRODUCER, port, settings)
     var value = [UInt8](repeating: 120, count: 100)
-    func check(_ error: OpaquePointer?) {
+    func check(_ error: OpaquePointer?) throws {
         guard let error else { return }
-        print("  transaction: \(String(cString: rd_kafka_error_string(error)))")
-        rd_kafka_error_destroy(error)
+        defer { rd_kafka_error_destroy(error) }
+        throw JobFailure("transaction: \(String(cString: rd_kafka_error_string(error)))")
     }
-    check(rd_kafka_init_transactions(handle, 10_000))
+    try check(rd_kafka_init_transactions(handle, 10_000))
     let target = rd_kafka_topic_new(handle, "transactions", nil)
     let clock = SystemClock()
     var sent = 0
     while sent < 300_000 {
-        check(rd_kafka_begin_transaction(handle))
+        try check(rd_kafka_begin_transaction(handle))
         let endNs = clock.monotonicNs() + 100_000_000
         while clock.monotonicNs() < endNs && sent < 300_000 {
             for _ in 0..<1000 {
@@ -132,40 +141,36 @@ private func transact(_ port: UInt16) {
             sent += 1000
             rd_kafka_poll(handle, 0)
         }
-        check(rd_kafka_commit_transaction(handle, 30_000))
+        try check(rd_kafka_commit_transaction(handle, 30_000))
     }
     rd_kafka_topic_destroy(target)
     rd_kafka_destroy(handle)
 }
 
 /// Prints rates each way.
-func runBrokerBenchmark() {
+func runBrokerBenchmark() throws {
     print("broker: \(recordCount) records of \(recordBytes) bytes, one partition")
     var template = Array("/tmp/broker-benchmark-XXXXXX".utf8CString)
-    guard let path = mkdtemp(&template) else { return }
+    guard let path = mkdtemp(&template) else { throw JobFailure("no directory in /tmp: errno \(errno)") }
     let folder = String(cString: path)
+    defer { _ = try? PosixFileSystem().removeTree(folder) }
     for directory in [nil, folder] {
         var configuration = BrokerConfiguration()
         configuration.dataDirectory = directory
         configuration.topics = ["none", "lz4", "transactions"].map { .init($0) }
         let broker = EmbeddedBroker(configuration)
-        do throws(BrokerError) {
-            let startNs = SystemClock().monotonicNs()
-            let port = try broker.start()
-            let place = directory == nil ? "memory" : "disk"
-            print("  \(place): started in \((SystemClock().monotonicNs() - startNs) / 1000) µs")
-            for codec in ["none", "lz4"] {
-                let bytes = recordCount * recordBytes
-                measure("\(place) \(codec) produce", bytes: bytes) { produce(port, topic: codec, codec: codec) }
-                measure("\(place) \(codec) consume", bytes: bytes) { consume(port, topic: codec) }
-            }
-            measure("\(place) 300,000 records of 100 bytes in transactions of 100 ms", bytes: 30_000_000) {
-                transact(port)
-            }
-            broker.stop()
-        } catch {
-            print("  failed: \(error)")
+        let startNs = SystemClock().monotonicNs()
+        let port = try broker.start()
+        defer { broker.stop() }
+        let place = directory == nil ? "memory" : "disk"
+        print("  \(place): started in \((SystemClock().monotonicNs() - startNs) / 1000) µs")
+        for codec in ["none", "lz4"] {
+            let bytes = recordCount * recordBytes
+            try measure("\(place) \(codec) produce", bytes: bytes) { try produce(port, topic: codec, codec: codec) }
+            try measure("\(place) \(codec) consume", bytes: bytes) { try consume(port, topic: codec) }
+        }
+        try measure("\(place) 300,000 records of 100 bytes in transactions of 100 ms", bytes: 30_000_000) {
+            try transact(port)
         }
     }
-    if system("rm -rf '\(folder)'") != 0 { print("  left behind: \(folder)") }
 }

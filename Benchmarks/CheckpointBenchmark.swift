@@ -7,16 +7,12 @@ import StreamEngine
 /// named by TMPDIR (else `/tmp`); then the state is read back. Encoding is left out: it is the engine's.
 ///
 /// Two cores at a load of 30: whole 15.4 MiB in 155 ms; 1 % changed 175 KiB (1.1 %) in 6.8 ms (4.4 %); read in 159 ms.
-func runCheckpointBenchmark() {
+func runCheckpointBenchmark() throws {
     let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     let directory = "\(base)/checkpoint-benchmark-\(getpid())"
     let files = PosixFileSystem()
     defer { try? files.removeTree(directory) }
-    do {
-        try measure(directory)
-    } catch {
-        print("checkpoint: \(error)")
-    }
+    try measure(directory)
 }
 
 private func measure(_ directory: String) throws {
@@ -55,6 +51,8 @@ private func measure(_ directory: String) throws {
     defer { reader.close() }
     for partition in partitions { read += try reader.load(partition, at: parent).reduce(0) { $0 + $1.rows } }
     let readTime = Double(clock.monotonicNs() - start) / 1e6
+    let written = partitions.count * (rows + 20 * (rows / 100))
+    guard read == written else { throw JobFailure("\(read) rows read of \(written) written") }
     func text(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
     print(
         "checkpoint: whole \(wholeBytes >> 10) KiB in \(text(wholeTime)) ms; 1 % changed \(bytes >> 10) KiB "

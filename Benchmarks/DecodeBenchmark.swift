@@ -5,25 +5,47 @@ import StreamEngine
 /// the like) with the labels instance, job, cpu, mode; each scraped 100 times in the same order, timestamps and values
 /// changing from scrape to scrape. Values are integers, decimals of 2 to 6 places, and doubles of 17 digits, a third
 /// each. `shuffled` has each scrape's lines in random order (seed 1); in `labels in random order` each sample's labels are. Messages of 100 lines, 20 elements, or 1 sample.
-func runDecodeBenchmark() {
+func runDecodeBenchmark() throws {
     let input = DecodeInput()
+    let count = input.samples.count
     print("decode: samples, bytes a sample, ns a sample, samples a second (best of 7 passes)")
-    measure("prometheus, 100 lines a message", "prometheus", input.messages(of: 100) { input.text($0, .prometheus) })
-    measure("prometheus, 1 line a message", "prometheus", input.messages(of: 1) { input.text($0, .prometheus) })
-    measure("prometheus, shuffled", "prometheus", input.shuffled.messages(of: 100) { input.text($0, .prometheus) })
-    measure("openmetrics, 100 lines a message", "openmetrics", input.messages(of: 100) { input.text($0, .openmetrics) })
-    measure("sample-json, 1 object a message", "sample-json", input.messages(of: 1) { input.text($0, .json) })
-    measure("sample-json, 1 object a line", "sample-json", input.messages(of: 20) { input.text($0, .json) })
-    measure("sample-json, array of 20", "sample-json", input.arrays(of: 20))
-    measure("sample-json, keys sorted", "sample-json", input.messages(of: 1) { input.text($0, .sortedJSON) })
-    measure("sample-json, shuffled", "sample-json", input.shuffled.messages(of: 20) { input.text($0, .json) })
+    try measure(
+        "prometheus, 100 lines a message", "prometheus", input.messages(of: 100) { input.text($0, .prometheus) },
+        samples: count)
+    try measure(
+        "prometheus, 1 line a message", "prometheus", input.messages(of: 1) { input.text($0, .prometheus) },
+        samples: count)
+    try measure(
+        "prometheus, shuffled", "prometheus", input.shuffled.messages(of: 100) { input.text($0, .prometheus) },
+        samples: count)
+    try measure(
+        "openmetrics, 100 lines a message", "openmetrics", input.messages(of: 100) { input.text($0, .openmetrics) },
+        samples: count)
+    try measure(
+        "sample-json, 1 object a message", "sample-json", input.messages(of: 1) { input.text($0, .json) },
+        samples: count)
+    try measure(
+        "sample-json, 1 object a line", "sample-json", input.messages(of: 20) { input.text($0, .json) }, samples: count)
+    try measure("sample-json, array of 20", "sample-json", input.arrays(of: 20), samples: count)
+    try measure(
+        "sample-json, keys sorted", "sample-json", input.messages(of: 1) { input.text($0, .sortedJSON) }, samples: count
+    )
+    try measure(
+        "sample-json, shuffled", "sample-json", input.shuffled.messages(of: 20) { input.text($0, .json) },
+        samples: count)
     var order = RandomOrder()
-    measure("sample-json, labels in random order", "sample-json", input.messages(of: 20) { order.text(input, $0) })
-    measure("event-json, native, 1 a message", "event-json", input.messages(of: 1) { input.text($0, .event) })
+    try measure(
+        "sample-json, labels in random order", "sample-json", input.messages(of: 20) { order.text(input, $0) },
+        samples: count)
+    try measure(
+        "event-json, native, 1 a message", "event-json", input.messages(of: 1) { input.text($0, .event) },
+        samples: count)
 }
 
-private func measure(_ title: String, _ format: String, _ messages: [[UInt8]]) {
-    guard let decoder = InputFormats.named(format)?.makeDecoder(limits: DecodeLimits()) else { return }
+private func measure(_ title: String, _ format: String, _ messages: [[UInt8]], samples expected: Int) throws {
+    guard let decoder = InputFormats.named(format)?.makeDecoder(limits: DecodeLimits()) else {
+        throw JobFailure("there is no format \(format)")
+    }
     let series = SeriesDictionary()
     let batch = SampleBatch()
     var samples = 0
@@ -49,7 +71,9 @@ private func measure(_ title: String, _ format: String, _ messages: [[UInt8]]) {
         samples += batch.count
         bad += batch.bad.count
         batch.clear()
-        if bad > 0 { print("  \(title): \(bad) bad records") }
+        guard bad == 0, samples == expected else {
+            throw JobFailure("\(title): \(samples) samples of \(expected), \(bad) bad records")
+        }
         best = min(best, time)
     }
     let (seconds, attoseconds) = best.components

@@ -12,13 +12,9 @@ import StreamEngine
 ///   when each epoch touches all groups and when it touches 1 %.
 ///
 /// State goes to the directory named by TMPDIR (else `/tmp`), with fsync.
-func runEpochBenchmark() {
-    do {
-        try measureCost()
-        for share in [1.0, 0.01] { try measureThroughput(share) }
-    } catch {
-        print("epochs: \(error)")
-    }
+func runEpochBenchmark() throws {
+    try measureCost()
+    for share in [1.0, 0.01] { try measureThroughput(share) }
 }
 
 private func measureCost() throws {
@@ -39,8 +35,7 @@ private func measureCost() throws {
     let times = changes.commitMs.dropFirst(2).sorted()
     let sizes = changes.bytes.dropFirst(2).sorted()
     guard let fullMs = whole.commitMs.max(), let fullBytes = whole.bytes.max(), !times.isEmpty, !sizes.isEmpty else {
-        print("epochs: nothing was committed")
-        return
+        throw JobFailure("nothing was committed")
     }
     let (ms, bytes) = (times[times.count / 2], sizes[sizes.count / 2])
     print(

@@ -6,48 +6,55 @@ import StreamEngine
 /// The data plane over the very bytes that the C loop of Benchmarks/reference reads: each file of
 /// `BENCHMARK_INPUTS`/{few,many}-{text,json} (Benchmarks/peers/inputs.py) in memory as a partition, one after the other on one
 /// thread: decode, series, 1-minute windows of six aggregates by (name, instance), windows frozen and taken, no rows made. The
-/// first sight of each series is in it. CPU time of the thread, the best of five passes, as the loop's.
-func runFilesBenchmark() {
+/// first sight of each series is in it. CPU time of the thread, the best of five passes, as the loop's. Fails unless every line
+/// of a file is decoded and aggregated, into the rows that the input must give.
+func runFilesBenchmark() throws {
     guard let directory = getenv("BENCHMARK_INPUTS").map({ String(cString: $0) }) else {
-        return print("files: BENCHMARK_INPUTS names no directory (scripts/bench.sh makes one)")
+        throw JobFailure(
+            "BENCHMARK_INPUTS names no directory; `scripts/bench.sh files` makes the inputs and says where they are")
     }
     print("files: CPU ns, allocations and allocated bytes")
-    do {
-        for (input, format) in [
-            ("few-text", "prometheus"), ("few-json", "sample-json"), ("many-text", "prometheus"),
-            ("many-json", "sample-json"),
-        ] {
-            try measureFiles("\(directory)/\(input)", input, format)
-        }
-    } catch {
-        print("files: \(error)")
+    for (input, format, rows) in [
+        ("few-text", "prometheus", 500_000), ("few-json", "sample-json", 500_000), ("many-text", "prometheus", 600_000),
+        ("many-json", "sample-json", 600_000),
+    ] {
+        try measureFiles("\(directory)/\(input)", input, format, rows: rows)
     }
 }
 
-private func measureFiles(_ directory: String, _ input: String, _ format: String) throws {
+private func measureFiles(_ directory: String, _ input: String, _ format: String, rows expected: Int) throws {
     let files = PosixFileSystem()
     let job = try sixAggregatesJob(format: format, sizeMs: 60_000)
     let contents = try files.list(directory).sorted().map { try bytes(of: "\(directory)/\($0)") }
     defer { for content in contents { content.deallocate() } }
+    let lines = contents.map { content in content.reduce(0) { $1 == UInt8(ascii: "\n") ? $0 + 1 : $0 } }
     var best: (meter: WorkMeter, samples: Int)?
     for _ in 0..<5 {
         var meter = WorkMeter()
         var samples = 0
-        for content in contents {
+        var rows = 0
+        for (content, lineCount) in zip(contents, lines) {
             let task = try partitionTask(BytesReader(UnsafeBufferPointer(content)), job)
             try meter.measure {
                 while !task.hasEnded {
                     task.process(maxBytes: 512 * 1024, latestTimestampMs: { _ in .max })
                     if let failure = task.failure { throw failure }
-                    for op in task.operators { _ = op.takeFrozen() }
+                    for op in task.operators { rows += op.takeFrozen().reduce(0) { $0 + $1.groups.count } }
+                }
+                // The end of input closes the last window.
+                for op in task.operators {
+                    op.freeze(through: (op.frozenThrough ?? 0) + 1)
+                    rows += op.takeFrozen().reduce(0) { $0 + $1.groups.count }
                 }
             }
-            guard task.ledger.bad == 0 else { throw JobFailure("\(task.ledger.bad) bad records in \(input)") }
-            samples += task.ledger.decoded
+            try task.checkTook(samples: lineCount)
+            samples += lineCount
         }
+        guard rows == expected else { throw JobFailure("\(input): \(rows) rows instead of \(expected)") }
         if meter.nanoseconds < best?.meter.nanoseconds ?? .max { best = (meter, samples) }
     }
-    if let best { report("files", input, best.meter.figures(samples: best.samples)) }
+    guard let best, best.samples > 0 else { throw JobFailure("there is nothing in \(directory)") }
+    report("files", input, best.meter.figures(samples: best.samples))
 }
 
 /// A whole file in memory.

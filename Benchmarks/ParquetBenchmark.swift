@@ -7,41 +7,39 @@ import StreamEngine
 /// 500 and 8 different values, 4 doubles of which one is whole and one often null, a count, a flag), in batches of 500.
 /// Then, where there is a Python with pyarrow (`.venv`), pyarrow over the same table with the same codec
 /// (scripts/verify/parquet_speed.py). MB are those of the columns in memory: 8 bytes a number, 1 a flag, a text and 4.
-func runParquetBenchmark() {
+func runParquetBenchmark() throws {
     let batches = parquetRows(count: 1_000_000, batch: 500)
     let bytes = batches.reduce(0) { $0 + columnBytes($1) }
     let directory = "/tmp/stream-job-benchmark-\(getpid())"
     let files = PosixFileSystem()
     defer { try? files.removeTree(directory) }
-    do {
-        try files.createDirectories(directory)
-        let codecs: [(String, BlockCompression)] = [
-            ("none", .none), ("snappy", .snappy), ("lz4", .lz4), ("zstd", .zstd(level: 3)),
-        ]
-        for (name, compression) in codecs {
-            var settings = ParquetSettings()
-            settings.compression = compression
-            var best = Duration.seconds(3600)
-            var file: [UInt8] = []
-            for _ in 0..<5 {
-                let time = try ContinuousClock().measure {
-                    var table = ParquetTable(batches[0].schema, settings: settings)
-                    for batch in batches { try table.append(batch) }
-                    file = try table.finish()
-                }
-                best = min(best, time)
+    try files.createDirectories(directory)
+    let codecs: [(String, BlockCompression)] = [
+        ("none", .none), ("snappy", .snappy), ("lz4", .lz4), ("zstd", .zstd(level: 3)),
+    ]
+    for (name, compression) in codecs {
+        var settings = ParquetSettings()
+        settings.compression = compression
+        var best = Duration.seconds(3600)
+        var file: [UInt8] = []
+        for _ in 0..<5 {
+            let time = try ContinuousClock().measure {
+                var table = ParquetTable(batches[0].schema, settings: settings)
+                for batch in batches { try table.append(batch) }
+                file = try table.finish()
             }
-            let seconds = Double(best.components.seconds) + Double(best.components.attoseconds) / 1e18
-            print(
-                "parquet, \(name): \(bytes / 1_000_000) MB of columns, "
-                    + "\(Int(Double(bytes) / seconds / 1e6)) MB/s, file of \(file.count) bytes (best of 5)")
-            try files.writeAtomically(file, to: "\(directory)/\(name).parquet")
+            best = min(best, time)
         }
-    } catch {
-        print("parquet: \(error)")
+        let seconds = Double(best.components.seconds) + Double(best.components.attoseconds) / 1e18
+        print(
+            "parquet, \(name): \(bytes / 1_000_000) MB of columns, "
+                + "\(Int(Double(bytes) / seconds / 1e6)) MB/s, file of \(file.count) bytes (best of 5)")
+        try files.writeAtomically(file, to: "\(directory)/\(name).parquet")
     }
     fflush(nil)
-    _ = system("[ ! -x .venv/bin/python ] || .venv/bin/python scripts/verify/parquet_speed.py \(directory) \(bytes)")
+    let status = system(
+        "[ ! -x .venv/bin/python ] || .venv/bin/python scripts/verify/parquet_speed.py \(directory) \(bytes)")
+    guard status == 0 else { throw JobFailure("scripts/verify/parquet_speed.py failed") }
 }
 
 private func columnBytes(_ batch: RowBatch) -> Int {

@@ -35,6 +35,18 @@ func partitionTask(_ reader: any PartitionReader, _ job: CompiledJob) throws -> 
         makeOperators: { id, series in job.queries.map { PaneWindows(plan: $0, partition: id, series: series) } })
 }
 
+extension PartitionTask {
+    /// Throws unless it has decoded so many samples, and each query has taken all of them into windows.
+    func checkTook(samples: Int) throws {
+        guard ledger.bad == 0, ledger.decoded == samples else {
+            throw JobFailure("\(ledger.decoded) samples decoded of \(samples), \(ledger.bad) records bad")
+        }
+        for op in operators where op.ledger.aggregated != samples {
+            throw JobFailure("\(op.ledger.aggregated) samples aggregated of \(samples), \(op.ledger.late) late")
+        }
+    }
+}
+
 /// CPU time of this thread and allocations of the process, added up over several stretches.
 struct WorkMeter {
     private(set) var nanoseconds: UInt64 = 0

@@ -4,8 +4,10 @@ import StreamEngine
 
 /// Remote-write, one core, from memory into columns: 10,000 series with 8 labels of about 12 bytes each, one sample a
 /// series and message, 500 series a message as Prometheus sends them, 20 scrapes. Bytes are those decompressed.
-func runRemoteWriteBenchmark() {
-    guard let decoder = InputFormats.named("remote-write")?.makeDecoder(limits: DecodeLimits()) else { return }
+func runRemoteWriteBenchmark() throws {
+    guard let decoder = InputFormats.named("remote-write")?.makeDecoder(limits: DecodeLimits()) else {
+        throw JobFailure("there is no format remote-write")
+    }
     var messages: [[UInt8]] = []
     var bytes = 0
     for scrape in 0..<20 {
@@ -33,6 +35,7 @@ func runRemoteWriteBenchmark() {
                 samples += batch.count
             }
         }
+        guard samples == 200_000 else { throw JobFailure("\(samples) samples decoded of 200,000") }
         best = min(best, time)
     }
     let nanoseconds = Double(best.components.seconds) * 1e9 + Double(best.components.attoseconds) / 1e9

@@ -14,12 +14,14 @@ Cases (inputs: Benchmarks/peers/inputs.py, two million samples, six aggregates b
 Of each case: CPU nanoseconds a sample (user + system of the whole process), instructions a sample in user space where `perf`
 can count them, peak memory. A ratio is the median over rounds of (commit / base) for CPU time and memory, and of the medians
 for instructions. Exit status 1 if one of CPU time (instructions, where they are counted: they do not depend on what else the
-machine does) is above the threshold; 2 if the two gave other numbers of rows.
+machine does) is above the threshold; 2 if one of them does not build, fails, or has not taken all samples into windows and given
+the rows that they must give; 130 if interrupted. Building takes some minutes a commit, the rounds two more.
 """
 import argparse
 import json
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -39,6 +41,11 @@ CASES = {
 SAMPLES = inputs.samples("few")
 
 
+def stop(why):
+    print(f"compare-commits: {why}", file=sys.stderr)
+    sys.exit(2)
+
+
 def built(commit, work):
     """The program of a commit."""
     if commit == ".":
@@ -46,7 +53,7 @@ def built(commit, work):
     else:
         name = subprocess.run(["git", "rev-parse", "--verify", commit + "^{commit}"], cwd=ROOT, capture_output=True, text=True)
         if name.returncode:
-            sys.exit(f"compare-commits: there is no commit {commit}")
+            stop(f"there is no commit {commit}")
         tree = work / name.stdout.strip()
         if not tree.exists():
             subprocess.run(["git", "worktree", "prune"], cwd=ROOT, check=True)
@@ -56,7 +63,7 @@ def built(commit, work):
     done = subprocess.run(["swift", "build", "-c", "release", "--product", "stream-job"], cwd=tree, capture_output=True,
                           text=True)
     if done.returncode:
-        sys.exit(f"compare-commits: {commit} does not build:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        stop(f"{commit} does not build:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     # A copy: building the tree again does not change what is measured.
     program = work / f"stream-job-{tree.name}"
     shutil.copy(tree / ".build/release/stream-job", program)
@@ -77,12 +84,13 @@ def one_run(program, case, work, counts):
                                  ["--set", f"sources.metrics.format={form}"])
     if counts:
         command = ["perf", "stat", "-x", ";", "-e", "instructions:u", "-o", str(work / "perf"), *command]
-    result = measure.run(command)
+    shape = source.rsplit("-", 1)[0]
+    result = stream_job.checked(measure.run(command), inputs.samples(shape), inputs.rows(shape, query))
     if not result["ok"]:
-        sys.exit(f"compare-commits: {program.name}, {case}: {result['error']}")
+        stop(f"{program.name}, {case}: {result['error'].strip()}")
     found = re.search(r"^(\d+);", (work / "perf").read_text(), re.M) if counts else None
     return {"ns": result["cpuSeconds"] / SAMPLES * 1e9, "instructions": int(found[1]) / SAMPLES if found else None,
-            "bytes": result["peakBytes"], "rows": result["told"]["rows"]}
+            "bytes": result["peakBytes"]}
 
 
 def compared(told, work):
@@ -108,8 +116,6 @@ def compared(told, work):
         verdict = "ok"
         if (instructions or ns) > told.threshold:
             verdict, status = "**slower**", max(status, 1)
-        if base[0]["rows"] != new[0]["rows"]:
-            verdict, status = f"**{base[0]['rows']} rows, then {new[0]['rows']}**", 2
         counted = f"{statistics.median(one['instructions'] for one in base):.0f} | {instructions:.3f}" if instructions else "- | -"
         print(f"| {case} | {statistics.median(one['ns'] for one in base):.0f} | {ns:.3f} | {counted} | {memory:.2f} | {verdict} |",
               flush=True)
@@ -129,6 +135,10 @@ def main():
     parser.add_argument("--work", type=Path, help="kept, unlike the temporary directory")
     parser.add_argument("--json", type=Path)
     told = parser.parse_args()
+    if told.rounds < 1:
+        parser.error("--rounds takes 1 or more")
+    # Ended from outside, it removes what it has made, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for case in told.cases.split(","):
         if case not in CASES:
             parser.error(f"unknown case `{case}`; there are: {', '.join(CASES)}")
@@ -144,4 +154,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("compare-commits: stopped", file=sys.stderr)
+        sys.exit(130)

@@ -48,6 +48,12 @@ struct PathInput {
         }
     }
 
+    /// Windows of a minute that hold samples; every series is in each. The first begins with the first scrape.
+    var windowsBegun: Int { (samples / series * scrapeMs + 59_999) / 60_000 }
+
+    /// Those of them that a watermark so far behind the last scrape has passed.
+    func windowsClosed(delayMs: Int) -> Int { max(0, (samples / series - 1) * scrapeMs - delayMs) / 60_000 }
+
     /// Messages in all.
     var messages: Int {
         let each = series / partitions

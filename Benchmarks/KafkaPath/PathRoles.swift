@@ -1,3 +1,4 @@
+import CAllocations
 import CRdkafka
 import Connectors
 import EmbeddedBroker
@@ -41,10 +42,14 @@ struct PathFigures {
 
 /// The processes of `kafka-path`, each started by the benchmark as `benchmarks kafka-path ROLE ARGUMENT…`.
 enum PathRoles {
+    static let names = ["broker", "feed", "bare", "replay", "live"]
+
     /// Plays a role and ends the process; returns where there is none of that name.
     static func play(_ arguments: [String]) throws {
         guard let role = arguments.first else { return }
         let rest = Array(arguments.dropFirst())
+        // Without the benchmark nobody would end them, or read what they measure. The broker knows by its standard input.
+        if role != "broker" { c_end_with_parent() }
         switch role {
         case "broker": try broker(rest[0])
         case "feed": try feed(rest[0], PathInput(rest.dropFirst()) ?? PathInput())
@@ -57,10 +62,12 @@ enum PathRoles {
         exit(0)
     }
 
-    /// A broker with its data in `directory`, until standard input ends.
+    /// A broker with its data in `directory`, until standard input ends. Then it removes the directory and what others have
+    /// there: who started it may be gone.
     private static func broker(_ directory: String) throws {
+        for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_IGN) }
         var configuration = BrokerConfiguration()
-        configuration.dataDirectory = directory
+        configuration.dataDirectory = "\(directory)/broker"
         configuration.createsTopics = false
         let broker = EmbeddedBroker(configuration)
         print(try broker.start())
@@ -68,6 +75,7 @@ enum PathRoles {
         var byte: UInt8 = 0
         while read(STDIN_FILENO, &byte, 1) > 0 {}
         broker.stop()
+        try PosixFileSystem().removeTree(directory)
     }
 
     /// Writes the input: lz4 batches of up to 1 MB, each message to its partition.
@@ -163,7 +171,18 @@ enum PathRoles {
         var figures = PathFigures()
         figures.end(since: before, startNs: startNs)
         figures.samples = summary.samples
+        try check(summary, input, windows: input.windowsBegun)
         return figures
+    }
+
+    /// Throws unless a run has seen all samples and has given the rows of so many windows.
+    private static func check(_ summary: JobSummary, _ input: PathInput, windows: Int) throws {
+        let rows = windows * input.series
+        guard summary.samples == input.samples, summary.badRecords == 0, summary.rows == rows else {
+            throw JobFailure(
+                "\(summary.samples) samples of \(input.samples), \(summary.badRecords) bad records, "
+                    + "\(summary.rows) rows of \(rows)")
+        }
     }
 
     /// A member of the group with state and a transaction an epoch, until everything that is there is committed.
@@ -198,6 +217,7 @@ enum PathRoles {
         }
         guard let summary = try run.run(stop: stop, reach: { true }) else { throw JobFailure("the run was stopped") }
         figures.samples = summary.samples
+        try check(summary, input, windows: input.windowsClosed(delayMs: 10_000))
         return figures
     }
 }

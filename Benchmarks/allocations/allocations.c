@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 extern void *__libc_malloc(size_t);
@@ -68,4 +70,8 @@ uint64_t c_thread_cpu_ns(void) {
 uint64_t c_allocated_bytes(void) {
     struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
+}
+
+void c_end_with_parent(void) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
 }

@@ -3,8 +3,13 @@
 
 Rows are joined by (window_start, name, instance). Counts, minima and maxima must be equal; sums and averages may differ by
 1e-12 of the sum of the samples' magnitudes (all values are >= 0, so of the sum itself), standard deviations by 1e-9 of
-themselves plus 1e-11 of the mean: engines add in different orders. `--open-after MS` says that RIGHT leaves windows open which
-end after that time: it must have none of their rows, and all others; how many LEFT has of them is told as `leftOpen`.
+themselves plus 1e-11 of the mean: engines add in different orders. A sum of a window's few values in another order moves by some
+1e-16 of it, so the tolerance is for that and no more; for deviations it is wider, as some engines take the difference of two large
+sums. The largest differences are told. `--open-after MS` says that RIGHT leaves windows open which end after that time: it must
+have none of their rows, and all others; how many LEFT has of them is told as `leftOpen`.
+
+Empty or partial results do not pass: all of LEFT's counts together must be those of the input (`--samples`, in as many windows
+as each is in), its rows `--rows` where that is told, and at least half of them must have been compared.
 """
 import argparse
 import json
@@ -80,15 +85,20 @@ def main():
     arguments.add_argument("right")
     arguments.add_argument("--open-after", type=int)
     arguments.add_argument("--samples", type=int, default=SAMPLES, help="in the rows of tumbling windows, all told")
+    arguments.add_argument("--rows", type=int, help="that LEFT must have")
     told = arguments.parse_args()
     left, right = table(told.left), table(told.right)
     result = {"rows": right.num_rows, "leftOpen": 0, "problems": []}
     # A sample is in one tumbling window, or in 30 sliding ones.
     if pc.sum(left["n"]).as_py() != told.samples * COPIES[told.query]:
         result["problems"].append(f"the left rows hold {pc.sum(left['n'])} samples, not {told.samples} x {COPIES[told.query]}")
+    if told.rows is not None and left.num_rows != told.rows:
+        result["problems"].append(f"{left.num_rows} left rows, not {told.rows}")
     if told.open_after is not None:
         closed = left.filter(pc.less_equal(left["window_start"], told.open_after - SIZES_MS[told.query]))
         result["leftOpen"] = left.num_rows - closed.num_rows
+        if closed.num_rows < left.num_rows / 2:
+            result["problems"].append(f"only {closed.num_rows} rows of {left.num_rows} are closed")
         left = closed
     if left.num_rows != right.num_rows:
         result["problems"].append(f"{left.num_rows} rows against {right.num_rows}")
@@ -107,8 +117,9 @@ def main():
                 continue
             difference = np.abs(np.nan_to_num(mine) - np.nan_to_num(theirs))
             result[f"largest difference of {name}"] = float(difference.max(initial=0))
-            if np.any(difference > allowed[name]):
-                row = int(np.argmax(difference - allowed[name]))
+            wrong = ~(difference <= allowed[name])  # true also where a tolerance is no number
+            if np.any(wrong):
+                row = int(np.argmax(np.where(wrong, difference, -1)))
                 result["problems"].append(f"`{name}`: {mine[row]} against {theirs[row]} in {where(left, row)}")
     result["equal"] = not result["problems"]
     print(json.dumps(result, default=str))

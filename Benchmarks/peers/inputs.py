@@ -13,7 +13,9 @@ many-quarter:   500,000 samples of  50,000 series, otherwise as many, sample-jso
 Each file has its share of the instances. A file is in time order; an instance is scraped at its own second of the 15. A third
 of the metrics are growing integers, a third decimals of three places, a third numbers of up to 17 digits.
 """
+import functools
 import random
+import shutil
 import sys
 import tempfile
 from datetime import datetime, timedelta, timezone
@@ -88,9 +90,12 @@ def make(directory, names=NAMES_OF_FORMS):
         print(f"making input {name} …", file=sys.stderr)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f"{name}.partial.", dir=directory))
-        write(partial, *name.rsplit("-", 1))
-        partial.chmod(0o755)
-        partial.rename(target)
+        try:
+            write(partial, *name.rsplit("-", 1))
+            partial.chmod(0o755)
+            partial.rename(target)
+        finally:  # a full disk, Ctrl-C: nothing of it stays
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def warm(directory):
@@ -104,6 +109,21 @@ def warm(directory):
 def samples(shape):
     instances, scrapes, _ = SHAPES[shape]
     return instances * METRICS * scrapes
+
+
+@functools.cache
+def rows(shape, query):
+    """Rows that windows of a query over a shape must give: of 1 m (`tumbling`, `series`), or 5 m every 10 s (`sliding`)."""
+    instances, scrapes, _ = SHAPES[shape]
+    size, slide = (300, 10) if query == "sliding" else (60, 60)
+    # An instance is scraped at its own second; a window that begins at k * slide holds times up to k * slide + size - 1.
+    count = 0
+    for second in range(SCRAPE_SECONDS):
+        mine = len(range(second, instances, SCRAPE_SECONDS))
+        times = [scrape * SCRAPE_SECONDS + second for scrape in range(scrapes)]
+        starts = {time // slide - back for time in times for back in range(size // slide)}
+        count += mine * len(starts)
+    return count * METRICS
 
 
 if __name__ == "__main__":

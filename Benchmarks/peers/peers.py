@@ -18,9 +18,11 @@ Other engines come from PyPI into virtual environments of their own under DIRECT
 installed, or fails, or does not end within its limit (systems.py) is listed with its reason; the others go on. FILEs are
 written after each run. Those on a JVM need Java 17 or later (`apt-get install default-jre-headless`), and up to
 8 GiB of memory.
-Exit status 1 if a system's rows differ from ours.
+Exit status 1 if a system's rows differ from ours, or our own run fails or gives other numbers of rows than its input must; 130
+if it was interrupted (what ran till then is in the FILEs).
 """
 import argparse
+import functools
 import json
 import os
 import platform
@@ -47,8 +49,9 @@ LIMIT_SECONDS = 120
 LAST_EVENT_MS = {"few": 1_767_225_600_000 + (3999 * 15 + 14) * 1000, "many": 1_767_225_600_000 + (9 * 15 + 14) * 1000}
 
 
+@functools.cache
 def environment(work, name, packages):
-    """The Python of a system's own environment, made where it is not there; or why it cannot be."""
+    """The Python of a system's own environment, made where it is not there; or why it cannot be, which is tried once a run."""
     directory = work / "environments" / name
     python = directory / "bin/python"
     if (directory / "ready").exists():
@@ -59,7 +62,8 @@ def environment(work, name, packages):
         made = subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages],
                               capture_output=True, text=True)
     if made.returncode != 0:
-        return None, "cannot be installed: " + (made.stderr.strip().splitlines() or ["?"])[-1]
+        said = (made.stderr.strip() or made.stdout.strip()).splitlines() or ["no reason given"]
+        return None, "cannot be installed: " + next((line for line in said if "ensurepip" in line), said[-1]).strip()
     (directory / "ready").touch()
     return python, None
 
@@ -154,8 +158,7 @@ class Comparison:
         limit = self.told.limit or (entry.system.limit_seconds if entry.system else LIMIT_SECONDS)
         if entry.system is None:
             result = measure.run(stream_job.command(self.told.program, entry.query, source, output, WORKERS), timeout=limit)
-            result["told"] = stream_job.told(result["told"])
-            return result
+            return stream_job.checked(result, inputs.samples(shape), inputs.rows(shape, entry.query))
         system = entry.system
         python, reason = environment(self.told.work, system.environment_name or system.name, system.packages)
         if not reason and system.needs_java and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
@@ -169,12 +172,12 @@ class Comparison:
         ours = self.ours(entry.query)
         if ours.failure:
             return {"equal": False, "problems": ["there are no rows of ours to compare with"]}
-        python, reason = environment(self.told.work, "compare", ["pyarrow==26.0.1", "numpy==2.4.6"])
+        python, reason = environment(self.told.work, "compare", ("pyarrow==26.0.1", "numpy==2.4.6"))
         if reason:
             return {"equal": False, "problems": [reason]}
         options = ["--open-after", str(LAST_EVENT_MS[INPUTS[entry.query]])] if entry.system.leaves_open else []
-        done = subprocess.run([python, HERE / "compare.py", entry.query, self.output(ours) / "rows", self.output(entry), *options],
-                              capture_output=True, text=True)
+        done = subprocess.run([python, HERE / "compare.py", entry.query, self.output(ours) / "rows", self.output(entry), "--rows",
+                               str(inputs.rows(INPUTS[entry.query], entry.query)), *options], capture_output=True, text=True)
         if done.returncode:
             return {"equal": False, "problems": [done.stderr.strip()[-500:]]}
         return json.loads(done.stdout)
@@ -252,7 +255,7 @@ def main():
     parser.add_argument("--markdown", type=Path)
     told = parser.parse_args()
     # Ended from outside, it ends what it has started, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("peers.py: stopped"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     told.systems = [name for name in told.systems.split(",") if name]
     told.queries = told.queries.split(",")
     told.work = told.work.resolve()
@@ -264,8 +267,13 @@ def main():
     comparison = Comparison(told)
     comparison.run_all()
     print(markdown(comparison.results()))
-    return 1 if any(entry.check and not entry.check["equal"] for entry in comparison.entries) else 0
+    return 1 if any(entry.check and not entry.check["equal"] or entry.system is None and entry.failure
+                    for entry in comparison.entries) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("peers.py: stopped", file=sys.stderr)
+        sys.exit(130)

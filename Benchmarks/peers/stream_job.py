@@ -21,5 +21,12 @@ def command(program, query, inputs, output, workers, options=(), sink="parquet")
             "--summary", "json", *options]
 
 
-def told(summary):
-    return {"steadySeconds": summary.get("seconds"), "rows": summary.get("rows"), "version": "this tree"}
+def checked(result, samples, rows):
+    """A run's result (measure.run) with what its summary tells; one that has not taken all samples into windows, or has not given
+    the rows that they must give, has failed."""
+    summary = result["told"]
+    taken = sum(query.get("aggregated", 0) for query in summary.get("queries", {}).values())
+    result["told"] = {"steadySeconds": summary.get("seconds"), "rows": summary.get("rows"), "version": "this tree"}
+    if result["ok"] and (taken, summary.get("rows")) != (samples, rows):
+        result.update(ok=False, error=f"{taken} samples in windows and {summary.get('rows')} rows, not {samples} and {rows}")
+    return result

@@ -12,10 +12,12 @@ console and a topic, state in a checkpoint, a transaction an epoch, trigger 10 s
   asks for), five starts, the first with an empty checkpoint; the partitions' records wait for it.
 - size: the binary, stripped, and the shared libraries it names; --static is the one scripts/package.sh makes.
 
-Exit code 1 where a limit does not hold: 64 MiB, 3 % of a core, 200 ms until it reads. Installs confluent-kafka into
+Exit code 1 where a limit does not hold: 64 MiB, 3 % of a core, 200 ms until it reads; 2 where the job has not taken in what was
+sent while it was measured, or called some of it bad. Installs confluent-kafka into
 .build/verify-tools/venv where it is missing.
 """
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -44,8 +46,8 @@ def start(binary, brokers, folder):
     begun = time.monotonic()
     run = subprocess.Popen(
         [binary, "run", os.path.join(ROOT, "jobs/hydraulics.yaml"), "--set", f"kafka.brokers={brokers}", "--set",
-         f"checkpoint.location={folder}/checkpoint"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, bufsize=1, cwd=folder)
+         f"checkpoint.location={folder}/checkpoint", "--summary", "json"],
+        stdout=open(f"{folder}/rows", "w"), stderr=subprocess.PIPE, text=True, bufsize=1, cwd=folder)
     lines = []
     for line in run.stderr:
         lines.append(line)
@@ -55,9 +57,12 @@ def start(binary, brokers, folder):
     sys.exit("".join(lines))
 
 
-def stop(run):
+def stop(run, folder):
+    """Ends the job; gives its summary, which stands below its rows."""
     run.send_signal(signal.SIGINT)
     run.communicate(timeout=30)
+    with open(f"{folder}/rows") as rows:
+        return json.loads(rows.read().strip().splitlines()[-1])
 
 
 def feed(producer, seconds):
@@ -103,16 +108,21 @@ def main():
             run, reading = start(binary, brokers, folder)
             reads.append(reading)
             if turn < 4:
-                stop(run)
+                stop(run, folder)
         children.append(run)
-        feed(producer, options.seconds / 5)
+        warm = feed(producer, options.seconds / 5)
         cpu, begun = cpu_seconds(run.pid), time.monotonic()
         sent = feed(producer, options.seconds * 4 / 5)
         elapsed = time.monotonic() - begun
         share = (cpu_seconds(run.pid) - cpu) / elapsed * 100
         rate = sent / elapsed
         mib = peak_mib(run.pid)
-        stop(run)
+        summary = stop(run, folder)
+    # The first record it takes in may lie before what is counted here; the last ones may come after its last epoch.
+    if summary["samples"] < (warm + sent) * 0.97 or summary["badRecords"]:
+        print(f"footprint.py: the job took in {summary['samples']} samples of {warm + sent}, {summary['badRecords']} bad",
+              file=sys.stderr)
+        sys.exit(2)
     print(f"hydraulics, {rate:.0f} messages/s in {BEDS} topics for {options.seconds} s: peak RSS {mib:.1f} MiB, "
           f"{share:.2f} % of a core")
 

@@ -15,3 +15,6 @@ uint64_t c_thread_cpu_ns(void);
 
 /// Bytes that the allocator has handed out and not got back, in all arenas and mappings.
 uint64_t c_allocated_bytes(void);
+
+/// The kernel kills this process when the one that started it ends.
+void c_end_with_parent(void);

@@ -153,8 +153,9 @@ extension JobExecution {
             let unheard = live.filter { $0.watermarkMs == nil }
             // Every partition speaks once before any runs on: only then is it known who is ahead.
             if !unheard.isEmpty {
-                // A few at a time, so that not all files are open at once.
-                let fresh = unheard.filter { $0.nextOffset == nil }.prefix(options.workers)
+                // A few at a time, so that not all files are open at once; of many thousands more, as a slice looks at all.
+                let count = max(options.workers, min(source.tasks.count / 256, 256))
+                let fresh = unheard.filter { $0.nextOffset == nil }.prefix(count)
                 ready += (fresh.isEmpty ? unheard : Array(fresh)).map { (source, $0) }
                 continue
             }
