@@ -61,7 +61,8 @@ let package = Package(
                 "CRdkafka", "CAllocations", "Connectors", "EmbeddedBroker", "JobFile", "Operators", "StreamEngine",
                 "Platform",
             ],
-            path: "Benchmarks", exclude: ["allocations", "items", "peers", "reference"], swiftSettings: release),
+            path: "Benchmarks", exclude: ["README.md", "allocations", "items", "peers", "reference"],
+            swiftSettings: release),
 
         // Counts what the benchmark program allocates.
         .target(name: "CAllocations", path: "Benchmarks/allocations"),

@@ -63,6 +63,9 @@ def environment(work, name, packages):
                               capture_output=True, text=True)
     if made.returncode != 0:
         said = (made.stderr.strip() or made.stdout.strip()).splitlines() or ["no reason given"]
+        # What pip says last of a network that is not there is that it found no such package.
+        if any("Failed to establish a new connection" in line or "Max retries exceeded" in line for line in said):
+            return None, "cannot be installed: pip reaches no package index; is there a network?"
         return None, "cannot be installed: " + next((line for line in said if "ensurepip" in line), said[-1]).strip()
     (directory / "ready").touch()
     return python, None

@@ -127,9 +127,9 @@ final class QueryEmitter {
     }
 
     func insert(_ new: Contribution, into windows: inout [Int64: [Contribution]]) {
-        var list = windows[new.partial.window] ?? []
-        list.insert(new, at: list.firstIndex { new.id < $0.id } ?? list.count)
-        windows[new.partial.window] = list
+        // In place: with many small files a window has as many contributions.
+        let place = windows[new.partial.window]?.firstPlace { new.id < $0.id } ?? 0
+        windows[new.partial.window, default: []].insert(new, at: place)
     }
 
     private func contribution(

@@ -49,13 +49,8 @@ final class SourceExecution {
     /// Adds a task. One that joins a running query joins at the query's watermark of this moment: what it brings below is
     /// late (SEMANTICS §3). Where each partition's windows go out by themselves, there is nothing to join.
     func add(_ task: PartitionTask) {
-        // By bisection: there may be a file for each of 100,000 partitions.
-        var place = 0..<tasks.count
-        while !place.isEmpty {
-            let middle = (place.lowerBound + place.upperBound) / 2
-            place = task.id < tasks[middle].id ? place.lowerBound..<middle : (middle + 1)..<place.upperBound
-        }
-        tasks.insert(task, at: place.lowerBound)
+        // There may be a file for each of 100,000 partitions.
+        tasks.insert(task, at: tasks.firstPlace { task.id < $0.id })
         if let watermarkMs { freeze(task, atWatermarkMs: watermarkMs) { !self.isLocal($0) } }
     }
 
