@@ -426,7 +426,8 @@ def write_docs(out, results):
         if path.exists() and not (name == "measured" and missing):
             begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
             head, rest = text.split(begin)
-            text = head + begin + path.read_text().strip() + "\n" + end + rest.partition(end)[2]
+            title = results.items["peers"]["machine"] + "\n\n" if name == "peers" and "peers" in results.items else ""
+            text = head + begin + title + path.read_text().strip() + "\n" + end + rest.partition(end)[2]
     page.write_text(text)
 
 
