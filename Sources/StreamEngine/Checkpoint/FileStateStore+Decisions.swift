@@ -11,7 +11,7 @@ extension FileStateStore {
     private static let mergedAtOnce = 8
 
     public func decisions(
-        after older: EpochRecord, upTo epochs: [PartitionID: EpochToken]
+        after older: [PartitionID: EpochToken], upTo epochs: [PartitionID: EpochToken]
     ) throws(CheckpointError) -> RecordedRun {
         let inventory = try CheckpointInventory(layout.root, files: files)
         return RecordedRun(

@@ -26,6 +26,9 @@ public struct RecordedRun: Sendable {
         var isLocal: Bool
     }
 
+    /// Whether partitions were idle in the end: of those that fell silent or spoke again. Only of a part of a run.
+    private(set) var isIdle: [PartitionID: Bool] = [:]
+
     /// How far each source's watermark is known to have come.
     private(set) var watermarksMs: [String: Int64] = [:]
 
@@ -142,19 +145,23 @@ public struct RecordedRun: Sendable {
         }
     }
 
-    /// What was decided after an older epoch, up to those that go with each partition's committed offset. Nothing that is
-    /// missing is complained of: it is what can be had when state was lost.
+    /// What was decided of each partition after an older epoch (of those that name none: from its first record on, which
+    /// `starts` then tells), up to the one that goes with its committed offset. Nothing that is missing is complained of: it
+    /// is what can be had when state was lost.
     public init(
-        after older: EpochRecord, upTo newest: [PartitionID: EpochToken], records: [EpochRecord],
+        after older: [PartitionID: EpochToken], upTo newest: [PartitionID: EpochToken], records: [EpochRecord],
         kept: [(incarnation: String, decisions: [Decision])]
     ) {
         let books = Self.books(records, kept)
         var used: Set<EpochToken> = []
         for (id, token) in newest {
-            for epoch in Self.goBack(id, from: token, to: older.token, books) {
+            let (epochs, start) = Self.goBack(id, from: token, to: older[id], books)
+            starts[id] = start
+            for epoch in epochs {
                 used.insert(epoch)
                 for decision in books[epoch.incarnation]?[epoch.number] ?? [] where decision.partition == id {
                     take(decision, of: id)
+                    noteIdle(decision, of: id)
                 }
             }
             freezes[id]?.sort { $0.offset < $1.offset }
@@ -166,31 +173,34 @@ public struct RecordedRun: Sendable {
         }
     }
 
-    /// The epochs that read a partition between two epochs, as far as their decisions are there.
+    /// The epochs that read a partition between two epochs, as far as their decisions are there, in the order in which they were
+    /// decided; and its first offset, where they lead back to it.
     private static func goBack(
-        _ id: PartitionID, from newest: EpochToken, to oldest: EpochToken, _ books: [String: [Int: [Decision]]]
-    ) -> [EpochToken] {
+        _ id: PartitionID, from newest: EpochToken, to oldest: EpochToken?, _ books: [String: [Int: [Decision]]]
+    ) -> (epochs: [EpochToken], start: Int64?) {
         var epochs: [EpochToken] = []
+        var start: Int64?
         var next: EpochToken? = newest
         var visited: Set<EpochToken> = []
-        while let token = next, token.incarnation != oldest.incarnation || token.number > oldest.number,
-            visited.insert(token).inserted
-        {
+        func isAfterOldest(_ token: EpochToken, _ number: Int) -> Bool {
+            token.incarnation != oldest?.incarnation || number > oldest?.number ?? .min
+        }
+        while let token = next, isAfterOldest(token, token.number), visited.insert(token).inserted {
             let book = (books[token.incarnation] ?? [:]).filter {
-                $0.key <= token.number && (token.incarnation != oldest.incarnation || $0.key > oldest.number)
+                $0.key <= token.number && isAfterOldest(token, $0.key)
             }
-            var begin: (epoch: Int, after: EpochToken?)?
+            var begin: (epoch: Int, decision: Decision)?
             for (number, decisions) in book where number >= begin?.epoch ?? 0 {
                 for decision in decisions where decision.partition == id {
-                    if case .start = decision.kind { begin = (number, decision.predecessor) }
+                    if case .start = decision.kind { begin = (number, decision) }
                 }
             }
-            epochs += book.keys.filter { $0 >= begin?.epoch ?? 0 }.map {
-                EpochToken(incarnation: token.incarnation, number: $0)
-            }
-            next = begin?.after
+            let own = book.keys.filter { $0 >= begin?.epoch ?? 0 }.sorted()
+            epochs = own.map { EpochToken(incarnation: token.incarnation, number: $0) } + epochs
+            next = begin?.decision.predecessor
+            if next == nil { start = begin?.decision.nextOffset }
         }
-        return epochs
+        return (epochs, start)
     }
 
     /// The decisions of each epoch, by process and number.
@@ -274,6 +284,14 @@ public struct RecordedRun: Sendable {
         case .futureTimestamp(let limitMs): futureLimits[id, default: [:]][offset] = limitMs
         case .context: takeVerdict(decision)
         case .idle, .start: break
+        }
+    }
+
+    private mutating func noteIdle(_ decision: Decision, of id: PartitionID) {
+        switch decision.kind {
+        case .idle: isIdle[id] = true
+        case .active: isIdle[id] = false
+        default: break
         }
     }
 

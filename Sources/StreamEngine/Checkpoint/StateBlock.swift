@@ -157,11 +157,13 @@ public protocol StateStore: AnyObject {
     func loadShared(_ record: EpochRecord) throws(CheckpointError) -> [StateBlock]
     /// The newest record there is that names one of these partitions; nil where there is none. O(epochs).
     func newestRecord(naming partitions: Set<PartitionID>) throws(CheckpointError) -> EpochRecord?
-    /// The newest decided record older than these epochs all of whose state is whole; nil where there is none. O(epochs).
+    /// The newest decided record older than these epochs that names one of these partitions, and whose state of them and of
+    /// what all share is whole; nil where there is none. O(epochs).
     func newestWholeRecord(before epochs: [PartitionID: EpochToken]) throws(CheckpointError) -> EpochRecord?
-    /// What the wall clock decided after an older epoch, up to these: as much of it as can be read. O(epochs).
+    /// What the wall clock decided of each partition after an older epoch (of those that name none: from its first record on),
+    /// up to these: as much of it as can be read. O(epochs).
     func decisions(
-        after older: EpochRecord, upTo epochs: [PartitionID: EpochToken]
+        after older: [PartitionID: EpochToken], upTo epochs: [PartitionID: EpochToken]
     ) throws(CheckpointError) -> RecordedRun
     /// The epoch was decided: what is older than the epochs to keep may go.
     func decided(_ record: EpochRecord) throws(CheckpointError)

@@ -21,13 +21,17 @@ extension JobExecution {
         }
         guard session.catchingUp.isEmpty else { return }
         for source in sources {
-            // What the run before had shown by then is not shown again, also where idle partitions had not held it up.
+            // What the run before had shown by then is not shown again, also where idle partitions had not held it up; those that
+            // were idle still are, so that what they say next is measured by that watermark.
+            for task in source.tasks { source.setIdle(task.id, session.past.isIdle[task.id] ?? source.isIdle(task.id)) }
+            source.allIdleSince = session.past.allIdleSince[source.definition.name]
             if let ms = session.past.watermarksMs[source.definition.name] { source.raiseWatermark(to: ms) }
             source.advanceWatermark()
             try source.emit(trigger: true) { _, _ in }
             try source.emitLocal { _, _ in }
             for entry in source.emitters { entry.emitter.anomalies?.discardRows() }
             for task in source.tasks { for op in task.operators { _ = op.takeLate() } }
+            for task in source.tasks { recordJoin(task, source, task.nextOffset) }
         }
         session.past = PastDecisions()
         recordedRun = nil

@@ -194,23 +194,13 @@ extension JobExecution {
             return try loadWhole(committed, session, fallingBackTo: nil)
         } catch let error as CheckpointError where error.kind == .missing || error.kind == .damaged {
             log("warning: \(error)")
-            let records = committed.mapValues(\.token.epoch)
-            guard let older = try session.store.newestWholeRecord(before: records) else {
-                throw JobFailure(
-                    """
-                    \(error); there is no older whole state to fall back on in \(job.definition.checkpoint.location). \
-                    Ways on: restore the directory from a copy; `--new-checkpoint --from earliest|latest|TIME` to start \
-                    afresh
-                    """)
-            }
             dropLoaded(Array(committed.keys), session)
-            let tasks = try loadWhole(committed, session, fallingBackTo: older)
-            let run = try session.store.decisions(after: older, upTo: records)
-            session.past = PastDecisions(run, newest: Set(records.values), in: session.store)
-            recordedRun = run
+            let fallback = try fallBack(committed.mapValues(\.token), session, error)
+            let tasks = try loadWhole(committed, session, fallingBackTo: fallback)
+            notePast(fallback, committed.mapValues(\.token.epoch), session)
             log(
-                "falling back to the state of epoch \(older.token): its records up to the committed offsets are read "
-                    + "again, with output suppressed")
+                "falling back to \(fallback.description): its records up to the committed offsets are read again, with "
+                    + "output suppressed")
             return tasks
         }
     }
@@ -235,15 +225,14 @@ extension JobExecution {
     /// every query is partition-local and nothing is shared.
     private func loadWhole(
         _ committed: [PartitionID: (offset: Int64, token: CommittedToken)], _ session: CheckpointSession,
-        fallingBackTo older: EpochRecord?
+        fallingBackTo fallback: Fallback?
     ) throws -> [(task: PartitionTask, source: SourceExecution, committed: Int64)] {
-        if sources.allSatisfy(\.tasks.isEmpty) { try loadShared(committed.mapValues(\.token), session, older) }
+        if sources.allSatisfy(\.tasks.isEmpty) { try loadShared(committed.mapValues(\.token), session, fallback) }
         var restoring: [(task: PartitionTask, source: SourceExecution, state: EpochToken?)] = []
         for (id, (_, token)) in committed.sorted(by: { $0.key < $1.key }) {
             guard let execution = sources.first(where: { $0.definition.name == id.source }) else { continue }
-            let known = older?.partitions.first { $0.partition == id }
-            restoring.append(
-                (try makeTask(UnstartedReader(id: id), of: execution), execution, known?.state ?? token.state))
+            let state = fallback?.origins[id].map(\.state) ?? token.state
+            restoring.append((try makeTask(UnstartedReader(id: id), of: execution), execution, state))
         }
         try restore(restoring, session)
         var tasks: [(task: PartitionTask, source: SourceExecution, committed: Int64)] = []
@@ -262,10 +251,10 @@ extension JobExecution {
                     one time; `--new-checkpoint`
                     """)
             }
-            if let known = older?.partitions.first(where: { $0.partition == task.id }) {
+            if let origin = fallback?.origins[task.id] {
                 // Also where no record is missing: the clock may have closed windows since.
                 session.catchingUp[task.id] = offset
-                task.nextOffset = task.nextOffset ?? known.nextOffset
+                task.nextOffset = task.nextOffset ?? origin.offset
             }
             if task.nextOffset == nil { task.nextOffset = offset }
             tasks.append((task, execution, offset))
@@ -299,10 +288,10 @@ extension JobExecution {
     }
 
     private func loadShared(
-        _ tokens: [PartitionID: CommittedToken], _ session: CheckpointSession, _ older: EpochRecord?
+        _ tokens: [PartitionID: CommittedToken], _ session: CheckpointSession, _ fallback: Fallback?
     ) throws {
-        var newest = older
-        if newest == nil {
+        var newest = fallback?.shared
+        if fallback == nil {
             for epoch in Set(tokens.values.filter { $0.state != nil }.map(\.epoch)) {
                 let record = try session.store.record(epoch)
                 guard let known = newest else {
@@ -425,6 +414,12 @@ extension JobExecution {
             Decision(
                 kind: .start(after: session.predecessors[task.id]), source: execution.definition.name,
                 partition: task.id, nextOffset: offset, epoch: epoch))
+        // Until older state is caught up with, the watermark is not the run's.
+        if !isCatchingUp { recordJoin(task, execution, offset) }
+    }
+
+    /// A partition of which nothing was read so far joins at the query's watermark of this moment.
+    func recordJoin(_ task: PartitionTask, _ execution: SourceExecution, _ offset: Int64?) {
         guard task.checkpoint?.last == nil, let watermarkMs = execution.watermarkMs else { return }
         record(
             Decision(

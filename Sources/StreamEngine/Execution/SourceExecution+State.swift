@@ -152,20 +152,30 @@ extension SourceExecution {
         return writer.bytes
     }
 
-    /// The watermark in what `encodeShared` wrote; nil where it had none.
-    static func watermark(inShared bytes: [UInt8]) -> Int64? {
-        var reader = ByteReader(bytes)
-        return try? reader.readOptional()
+    /// What `encodeShared` wrote.
+    struct Shared {
+        var watermarkMs: Int64?
+        var closedByEnd: Int
+        var idle: Set<PartitionID> = []
+        var allIdleSince: (watermarkMs: Int64, arrivalMs: Int64)?
+
+        init(_ bytes: [UInt8]) throws(DecodingFailure) {
+            var reader = ByteReader(bytes)
+            watermarkMs = try reader.readOptional()
+            closedByEnd = try reader.readCount()
+            for _ in 0..<(try reader.readCount(bytesEach: 6)) { idle.insert(try reader.readPartitionID()) }
+            if try reader.readFlag() { allIdleSince = (try reader.read(), try reader.read()) }
+            guard reader.isAtEnd else { throw DecodingFailure("\(reader.remaining) bytes too many") }
+        }
     }
 
     /// Takes what `encodeShared` wrote. The partitions themselves come after.
     func decodeShared(_ bytes: [UInt8]) throws(DecodingFailure) {
-        var reader = ByteReader(bytes)
-        if let watermarkMs = try reader.readOptional() { raiseWatermark(to: watermarkMs) }
-        closedByEnd = try reader.readCount()
-        for _ in 0..<(try reader.readCount(bytesEach: 6)) { setIdle(try reader.readPartitionID(), true) }
-        if try reader.readFlag() { allIdleSince = (try reader.read(), try reader.read()) }
-        guard reader.isAtEnd else { throw DecodingFailure("\(reader.remaining) bytes too many") }
+        let shared = try Shared(bytes)
+        if let watermarkMs = shared.watermarkMs { raiseWatermark(to: watermarkMs) }
+        closedByEnd = shared.closedByEnd
+        for id in shared.idle { setIdle(id, true) }
+        allIdleSince = shared.allIdleSince
     }
 }
 

@@ -133,16 +133,16 @@ final class ModelStore: StateStore {
     func newestWholeRecord(before epochs: [PartitionID: EpochToken]) throws(CheckpointError) -> EpochRecord? {
         let bound = epochs.values.compactMap { world.decided.firstIndex(of: $0) }.min() ?? 0
         for token in world.decided[..<bound].reversed() {
-            guard let record = world.epochs[token]?.record, (try? loadShared(record)) != nil,
-                record.partitions.allSatisfy({ (try? load($0.partition, at: $0.state)) != nil })
-            else { continue }
+            guard let record = world.epochs[token]?.record, (try? loadShared(record)) != nil else { continue }
+            let own = record.partitions.filter { epochs[$0.partition] != nil }
+            guard !own.isEmpty, own.allSatisfy({ (try? load($0.partition, at: $0.state)) != nil }) else { continue }
             return record
         }
         return nil
     }
 
     func decisions(
-        after older: EpochRecord, upTo epochs: [PartitionID: EpochToken]
+        after older: [PartitionID: EpochToken], upTo epochs: [PartitionID: EpochToken]
     ) throws(CheckpointError) -> RecordedRun {
         RecordedRun(after: older, upTo: epochs, records: world.epochs.values.map(\.record), kept: [])
     }
