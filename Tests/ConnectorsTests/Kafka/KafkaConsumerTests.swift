@@ -10,12 +10,12 @@ import Testing
 @Suite struct KafkaConsumerTests {
     private func consumer(
         _ cluster: MockCluster, group: String = "g", _ topics: TopicSelection = .topics(["t"]),
-        start: StartingOffsets = .earliest, options: [KafkaConnection.Setting] = [], excluded: [String] = []
+        start: StartingOffsets = .earliest, options: [KafkaConnection.Setting] = []
     ) throws -> KafkaConsumer {
         try KafkaConsumer(
             cluster.connection(options: options), group: KafkaGroup(id: group),
             subscriptions: [KafkaSubscription(source: "s", topics: topics, startingOffsets: start)],
-            excludedTopics: excluded, log: { _ in })
+            log: { _ in })
     }
 
     @Test func groupOfOneReadsEverythingInOrderAndIsCaughtUp() async throws {
@@ -324,40 +324,44 @@ import Testing
         }
     }
 
+    /// A member that soon finds topics that are new.
+    private func finder(
+        _ connection: KafkaConnection, _ topics: TopicSelection, excluded: [String] = []
+    ) throws -> KafkaConsumer {
+        var connection = connection
+        connection.options.append(.init("topic.metadata.refresh.interval.ms", "200"))
+        return try KafkaConsumer(
+            connection, group: KafkaGroup(id: "g"), subscriptions: [KafkaSubscription(source: "s", topics: topics)],
+            excludedTopics: excluded, log: { _ in })
+    }
+
     @Test func aTopicThatIsNotThereIsSaidOnceAndJoinsWhenItComes() async throws {
-        try await onOwnThread {
-            let cluster = try MockCluster()
-            cluster.setTopicError("nope", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
-            let driver = Driver(
-                try consumer(cluster, .topics(["nope"]), options: [.init("topic.metadata.refresh.interval.ms", "200")]))
+        try await withCommitBroker { _, connection in
+            let driver = Driver(try finder(connection, .topics(["nope"])))
             func warnings() -> [String] {
                 driver.events.compactMap { if case .warning(let text) = $0 { text } else { nil } }
             }
             try driver.run { _ in !warnings().isEmpty }
             #expect(warnings().count == 1)
             #expect(warnings().first?.contains("nope") == true)
-            cluster.setTopicError("nope", RD_KAFKA_RESP_ERR_NO_ERROR)
-            try cluster.produce("nope", 0, ["a"])
+            try connection.create("nope")
+            try connection.produce("nope", 0, ["a"])
             try driver.run { $0.total == 1 }
             driver.source.close()
         }
     }
 
     @Test func aPatternTakesNewTopicsAndNeverTheJobsOwnOutputs() async throws {
-        try await onOwnThread {
-            let cluster = try MockCluster()
-            cluster.create("m-1", partitions: 1)
-            cluster.create("m-out.x", partitions: 1)
-            try cluster.produce("m-1", 0, ["a"])
-            try cluster.produce("m-out.x", 0, ["never"])
-            let driver = Driver(
-                try consumer(
-                    cluster, .pattern("^m-.*"), options: [.init("topic.metadata.refresh.interval.ms", "200")],
-                    excluded: ["m-out.x"]))
+        try await withCommitBroker { _, connection in
+            for (topic, value) in [("m-1", "a"), ("m-out.x", "never")] {
+                try connection.create(topic)
+                try connection.produce(topic, 0, [value])
+            }
+            let driver = Driver(try finder(connection, .pattern("^m-.*"), excluded: ["m-out.x"]))
             try driver.run { $0.total == 1 }
-            cluster.create("m-2", partitions: 1)
-            try cluster.produce("m-2", 0, ["b"])
             try driver.source.commit([partition("m-1", 0): CommittedOffset(offset: 1)], wait: true)
+            try connection.create("m-2")
+            try connection.produce("m-2", 0, ["b"])
             try driver.run { $0.values[partition("m-2", 0)] == ["b"] }
             #expect(driver.total == 2)
             driver.source.close()

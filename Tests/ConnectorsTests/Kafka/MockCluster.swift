@@ -39,20 +39,18 @@ final class MockCluster {
         rd_kafka_mock_push_request_errors_array(pointer, apiKey, codes.count, codes)
     }
 
-    func setTopicError(_ topic: String, _ code: rd_kafka_resp_err_t) {
-        rd_kafka_mock_topic_set_error(pointer, topic, code)
-    }
-
-    /// Stops the brokers for good: where they come back and somebody has taken a port of theirs, librdkafka ends the process.
+    /// Stops the brokers for good: where they come back and somebody has taken a port of theirs, librdkafka ends the
+    /// process.
     func stop() { rd_kafka_mock_broker_set_down(pointer, -1) }
 
     func connection(
         options: [KafkaConnection.Setting] = [], producerOptions: [KafkaConnection.Setting] = []
     ) -> KafkaConnection {
-        // Longer than the machine may pause; this cluster waits for its end where a member leaves.
+        // No pause of the machine outlasts the session. This cluster waits for its end where a member leaves: tests of that
+        // ask our broker.
         KafkaConnection(
             brokers: servers,
-            options: [.init("session.timeout.ms", "15000"), .init("heartbeat.interval.ms", "300")] + options,
+            options: [.init("session.timeout.ms", "120000"), .init("heartbeat.interval.ms", "300")] + options,
             producerOptions: producerOptions)
     }
 
@@ -68,6 +66,13 @@ final class MockCluster {
 }
 
 extension KafkaConnection {
+    /// Makes a topic of one partition.
+    func create(_ topic: String) throws {
+        let producer = try KafkaProducer(self) { _ in }
+        try producer.open(topic: topic, partitioner: "murmur2_random", create: (1, 1))
+        producer.close()
+    }
+
     /// Writes values to one partition and waits until they are there.
     func produce(_ topic: String, _ partition: Int32, _ values: [String?], key: String? = nil) throws {
         let producer = try KafkaProducer(self) { _ in }
