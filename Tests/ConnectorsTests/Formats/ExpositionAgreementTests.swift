@@ -100,6 +100,7 @@ import Testing
                 next += 1
                 if text.chance(12) { line = [0x20] + line }
                 line += Array(text.chance(12) ? text.pick(["", "\t", "  "]).utf8 : " ".utf8) + text.number()
+                if text.chance(10) { line += [0x2E] + [UInt8](repeating: 0x30, count: text.random.below(200)) }
                 if !text.chance(4) { line += [0x20] + text.timestamp(perSecond: name == "prometheus" ? 1000 : 1) }
                 if text.chance(20) {
                     line += Array(text.pick([" # {} 1", " # {a=\"b\"} 1 2", " x", " # {a=\"\\"]).utf8)

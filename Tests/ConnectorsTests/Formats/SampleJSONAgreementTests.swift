@@ -58,6 +58,13 @@ import Testing
 
     /// Name and labels of a series, as members.
     private static func series(_ text: inout HostileText) -> [[UInt8]] {
+        if text.chance(3) {
+            // As the prometheus-kafka-adapter writes it, few different ones; some have another name beside the labels'.
+            let again = text.pick(["m", "up"])
+            let name = text.chance(3) ? text.pick(["m", "up", "u"]) : again
+            let labels = #"{"__name__":"\#(again)","a":"v\#(text.random.below(2))"}"#
+            return [Array("\"name\":\"\(name)\"".utf8), Array("\"labels\":\(labels)".utf8)]
+        }
         let name = text.metricName()
         var labels: [[UInt8]] = []
         for _ in 0..<text.random.below(text.chance(10) ? 6 : 3) {
