@@ -81,6 +81,7 @@ public final class FilePartitionReader: PartitionReader {
             chunkBytes = min(chunkBytes * 2, chunkBytesMax)
             if isSkippingLine { skipLine() }
             if isEnd {
+                try checkWhole(reader)
                 finish()
                 if filled > 0 {
                     _ = try handOver(isLast: true, body)
@@ -129,6 +130,14 @@ public final class FilePartitionReader: PartitionReader {
             isOver = true
             throw error
         }
+    }
+
+    /// A plain file does not tell by itself that it was cut: its last line would be taken for whole.
+    private func checkWhole(_ reader: DecompressingReader) throws(ReadFailure) {
+        let end = position + Int64(filled)
+        guard isRegular, reader.compression == .none, end < totalBytes else { return }
+        isOver = true
+        throw .truncated(path: path, compression: .none, offset: end)
     }
 
     private func grow(to count: Int) {

@@ -135,6 +135,22 @@ struct FilePartitionReaderTests {
         #expect(seen.starts(with: Array("a 1 1\n".utf8)))
     }
 
+    @Test("a plain file that is cut while it is read fails where it ends now", arguments: [0, 6, 7, 9, 12, 13])
+    func cutWhileRead(_ length: Int) throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("input.prom")
+        let whole = Array("a 1 1\nb 2 2\nc 3 34567\n".utf8)
+        try files.writeAtomically(whole, to: path)
+        let reader = try makeReader(path, chunkBytes: 6)
+        var seen: [UInt8] = []
+        #expect(try reader.read(maxBytes: 6) { seen += $0.bytes } == .more)
+        #expect(truncate(path, off_t(length)) == 0)
+        #expect(throws: ReadFailure.truncated(path: path, compression: .none, offset: Int64(max(length, 6)))) {
+            while try reader.read(maxBytes: 6, { seen += $0.bytes }) == .more {}
+        }
+        #expect(whole.starts(with: seen) && seen.last == 10, "no line that is not whole")
+    }
+
     @Test("a pipe is read, and not given up for a nap")
     func pipe() throws {
         var ends: [Int32] = [0, 0]
