@@ -22,6 +22,7 @@ final class KafkaRecordStore {
     private var values = StableBytes()
     private var keys = StableBytes()
 
+    // `KafkaClient` holds what is lent until librdkafka has let go of it or has ended.
     deinit { precondition(!isLent, "records that librdkafka may read are freed") }
 
     /// Copies a record here.

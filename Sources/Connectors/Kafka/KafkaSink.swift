@@ -66,6 +66,7 @@ public final class KafkaSink: Sink {
     }
 
     public func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) {
+        // Made with an encoder wherever rows come (`JobSinks`: `SinkInput.rows`).
         guard let encoder else {
             preconditionFailure("a sink for documents was given rows; the plan says which is which")
         }

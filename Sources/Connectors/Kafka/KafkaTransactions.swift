@@ -31,6 +31,7 @@ public final class KafkaTransactions {
     /// Takes the transactional id over: fences an earlier producer with it and ends what that left open. Retried until
     /// `timeoutMs` have passed.
     public init(_ producer: KafkaProducer, timeoutMs: Int) throws(SourceError) {
+        // `KafkaEpochProducer` alone makes them, each of a producer it made with an id.
         precondition(producer.transactionalID != nil, "transactions need a producer with a transactional id")
         self.producer = producer
         try check(rd_kafka_init_transactions(producer.client.handle, Int32(clamping: timeoutMs)), "taking over")
@@ -81,6 +82,7 @@ public final class KafkaTransactions {
 
     /// Commits; aborts by itself where the commit failed for certain. Records and decision have `timeoutMs` each.
     public func commit(timeoutMs: Int) -> KafkaTransactionOutcome {
+        // `KafkaCommitPoint.commit`, the one caller, has looked.
         precondition(isOpen, "there is no open transaction")
         do throws(SourceError) {
             try flush(timeoutMs: timeoutMs)

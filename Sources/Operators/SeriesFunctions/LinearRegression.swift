@@ -10,6 +10,7 @@ struct LinearRegression {
     init(
         _ timestampsMs: UnsafeBufferPointer<Int64>, _ values: UnsafeBufferPointer<Double>, interceptMs: Int64
     ) {
+        // Both callers ask for two samples at least.
         precondition(!values.isEmpty, "a line needs samples")
         let first = values[0]
         var isConstant = true

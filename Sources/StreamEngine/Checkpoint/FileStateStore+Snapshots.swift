@@ -69,6 +69,7 @@ extension FileStateStore {
         var packedBlocks: [StateBlock] = []
         for block in blocks {
             let packed = try block.packed(options.compression)
+            // `packed` has set it, or has thrown.
             guard let packing = packed.packing else { preconditionFailure("a packed block says how") }
             section.blocks.append(BlockEntry(packed, packing))
             packedBlocks.append(packed)

@@ -77,6 +77,7 @@ public final class FileStateStore: StateStore, Sendable {
         _ record: EpochRecord, sections: [PartitionSection], shared: [StateBlock]
     ) throws(CheckpointError) {
         let token = record.token
+        // Store and execution are made with one incarnation (`LiveRun`, `ReplayCheckpoint`).
         precondition(token.incarnation == incarnation, "an epoch of another incarnation")
         var header = StateFileHeader(record: record, sections: [], shared: [])
         var blocks: [StateBlock] = []
@@ -86,6 +87,7 @@ public final class FileStateStore: StateStore, Sendable {
             header.sections.append(entry)
         }
         for block in shared {
+            // `JobExecution` writes all of what partitions share, each time.
             precondition(block.isWhole, "shared state is always written whole")
             header.shared.append(try pack(block, into: &blocks))
         }
@@ -128,6 +130,7 @@ public final class FileStateStore: StateStore, Sendable {
 
     private func pack(_ block: StateBlock, into blocks: inout [StateBlock]) throws(CheckpointError) -> BlockEntry {
         let packed = try block.packed(options.compression)
+        // `packed` has set it, or has thrown.
         guard let packing = packed.packing else { preconditionFailure("a packed block says how") }
         blocks.append(packed)
         return BlockEntry(packed, packing)

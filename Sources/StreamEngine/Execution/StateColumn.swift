@@ -67,6 +67,7 @@ public final class TypedStateColumn<State: AggregateState>: StateColumn {
     }
 
     public func update(groups: UnsafeBufferPointer<UInt32>, texts: [ByteString], timestamps: UnsafePointer<Int64>) {
+        // `QueryCompiler` takes an argument of the type that the aggregate's state asks for; also below.
         preconditionFailure("a number aggregate was given text; the plan checks argument types")
     }
 

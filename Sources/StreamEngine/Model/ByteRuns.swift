@@ -8,6 +8,7 @@ struct ByteRuns: ~Copyable {
 
     /// Runs that take at most so many bytes; places of 32 bits tell 16 GiB apart.
     init(most: Int = 1 << 34) {
+        // Limits stand in the code.
         precondition(most <= 1 << 34, "places of 32 bits tell 16 GiB apart")
         self.most = most
     }

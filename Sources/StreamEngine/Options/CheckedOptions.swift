@@ -68,6 +68,7 @@ public struct CheckedOptions: Sendable, Equatable {
 
     /// The value of a declared key, nil where it is absent.
     public func value(_ key: String) -> OptionValue? {
+        // Keys are named in the code, beside the schema that declares them; none comes from a job.
         precondition(declared.contains(key), "\(schemaName) declares no key \(key)")
         return values[key]
     }

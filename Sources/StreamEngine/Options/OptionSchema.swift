@@ -109,6 +109,7 @@ public struct OptionSchema: Sendable {
 
     /// Keys in the order in which documentation lists them. Names are unique.
     public init(_ name: String, _ summary: String, _ keys: [OptionKey]) {
+        // Schemas stand in the code.
         precondition(Set(keys.map(\.name)).count == keys.count, "\(name) declares a key twice")
         self.name = name
         self.summary = summary

@@ -16,6 +16,7 @@ public struct DetectorTicks {
 
     /// The ticks of one window; the arrays are of one length.
     public init(windowStartMs: Int64, windowEndMs: Int64, keys: [UInt32], values: [Double], present: [Bool]) {
+        // `AnomalyRunner.ticks` fills all three at once.
         precondition(keys.count == values.count && keys.count == present.count, "one value a key")
         self.windowStartMs = windowStartMs
         self.windowEndMs = windowEndMs

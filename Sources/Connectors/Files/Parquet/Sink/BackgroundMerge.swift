@@ -22,6 +22,7 @@ final class BackgroundMerge {
     /// Waits for what comes of it.
     func wait() -> Result<ManifestMerge, ParquetMerger.Failure> {
         guard let outcome = result.wait({ $0 }) else {
+            // `Monitor.wait` gives nil only where a deadline has passed.
             preconditionFailure("a wait without a limit ends with a result")
         }
         return outcome

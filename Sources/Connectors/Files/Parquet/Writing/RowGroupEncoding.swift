@@ -64,6 +64,7 @@ final class RowGroupEncoding: @unchecked Sendable {
     func wait(_ encoder: ParquetChunkEncoder) throws(CompressionFailure) -> [EncodedChunk] {
         work(encoder)
         let done: Progress? = progress.wait { $0.unfinished == 0 ? $0 : nil }
+        // `Monitor.wait` gives nil only where a deadline has passed.
         guard let done else { preconditionFailure("a wait without a limit ends with a result") }
         if let failure = done.failure { throw failure }
         return done.chunks.compactMap { $0 }
