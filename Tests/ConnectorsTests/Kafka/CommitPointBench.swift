@@ -75,10 +75,10 @@ final class CommitPointBench {
 
     /// Turns until the condition holds.
     func run(until condition: () throws -> Bool) throws {
-        try waitFor("what the member turns for", state: { "\(failures), \(lines.withLock { $0 })" }, pauseMs: 0) {
-            if try condition() { return () }
+        try waitUntil("what the member turns for", state: { "\(failures), \(lines.withLock { $0 })" }, pauseMs: 0) {
+            if try condition() { return true }
             try turn()
-            return nil
+            return false
         }
     }
 
@@ -159,8 +159,8 @@ final class CommitPointBench {
     func visible() throws -> [String] { try Self.visible(connection) }
 
     static func visible(_ connection: KafkaConnection) throws -> [String] {
-        try waitFor("every transaction ends") {
-            try endOfStable(connection) < endOfLog(connection) ? nil : ()
+        try waitUntil("every transaction ends") {
+            try endOfStable(connection) >= endOfLog(connection)
         }
         return try Driver.readAll(connection, ["out"]).values.values.flatMap { $0 }
     }

@@ -74,17 +74,17 @@ import Testing
             let bench = try CommitPointBench(connection)
             var number = 0
             // Where this thread stands still until the markers are there, the next epoch shows it.
-            try waitFor("a question that comes before the markers", pauseMs: 0) { () throws -> Void? in
+            try waitUntil("a question that comes before the markers", pauseMs: 0) { () throws -> Bool in
                 number += 1
                 #expect(try bench.epoch(number, ["\(number)"]).name == "committed")
                 do throws(SourceError) {
                     let found = try bench.consumer.committed([partition("t", 0)], timeoutMs: 300)
                     #expect(found == [partition("t", 0): CommitPointBench.offset(number)])
-                    return nil
+                    return false
                 } catch {
                     // Decided, but not to be read yet: that is no answer, and not "no offset".
                     #expect(error.isRetriable)
-                    return ()
+                    return true
                 }
             }
             #expect(try bench.epoch(number + 1, ["\(number + 1)"]).name == "committed")

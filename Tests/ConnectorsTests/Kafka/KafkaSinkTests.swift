@@ -148,14 +148,14 @@ import Testing
             sink.discard(Self.epoch)
             try broker.start()
             try sink.write(Self.rows(4), Self.info)
-            try waitFor("the brokers take rows again", pauseMs: 0) {
+            try waitUntil("the brokers take rows again", pauseMs: 0) {
                 do {
                     try sink.prepare(Self.epoch)
-                    return ()
+                    return true
                 } catch {
                     sink.discard(Self.epoch)
                     try sink.write(Self.rows(4), Self.info)
-                    return nil
+                    return false
                 }
             }
             // What timed out may have been written: at least once.

@@ -193,10 +193,10 @@ final class Driver {
 /// Turns all drivers until the condition holds.
 func run(_ drivers: [Driver], until condition: () throws -> Bool) throws {
     func words() -> String { "\(drivers.map { ($0.events, $0.values.mapValues(\.count), $0.failures) })" }
-    try waitFor("what the drivers turn for", state: words, pauseMs: 0) {
-        if try condition() { return () }
+    try waitUntil("what the drivers turn for", state: words, pauseMs: 0) {
+        if try condition() { return true }
         for driver in drivers { try driver.turn() }
-        return nil
+        return false
     }
 }
 

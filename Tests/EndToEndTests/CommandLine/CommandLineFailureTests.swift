@@ -178,8 +178,8 @@ import Testing
                 "--speed", "60x", "--summary", "json",
             ], in: setting.scratch)
         // The first window is on the console when the signals are being watched.
-        try waitFor("a window", state: { (try? running.errors()) ?? "" }) {
-            try running.output().contains("window_start") ? () : nil
+        try waitUntil("a window", state: { (try? running.errors()) ?? "" }) {
+            try running.output().contains("window_start")
         }
         kill(running.pid, signal)
         let result = try running.result()

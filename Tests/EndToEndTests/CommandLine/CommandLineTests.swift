@@ -62,6 +62,22 @@ import Testing
         }
     }
 
+    /// The kernel's counter of a process begins with the size of who started it.
+    @Test func theMemoryOfASummaryIsTheProgramsOwn() throws {
+        let large = [UInt8](repeating: 1, count: 512 << 20)
+        try CommandLineProgram.withFiles(["job.yaml": Self.job, "a.prom": "up{instance=\"a\"} 1 1767225600000\n"]) {
+            directory in
+            let result = try CommandLineProgram.run(
+                "replay", "\(directory)/job.yaml", "--input", "metrics=\(directory)/a.prom", "--summary", "json",
+                "--output", "\(directory)/out")
+            #expect(result.code == 0, "\(result.errors)")
+            let summary = try JSON(try #require(result.output.split(separator: "\n").last))
+            let peak = try #require(summary["peakRSSBytes"]?.number)
+            #expect(peak < 256e6)
+        }
+        #expect(large.count == 512 << 20)
+    }
+
     @Test func colourOnlyWhereAsked() throws {
         try CommandLineProgram.withFiles(["bad.yaml": "name: x\n"]) { directory in
             let path = "\(directory)/bad.yaml"

@@ -48,8 +48,8 @@ import Testing
         let scratch = try Scratch()
         let running = try BuiltProgram.start(
             "env", ["TMPDIR=\(scratch.path)", BuiltProgram.path, "demo", "--seconds", "600"], in: scratch)
-        try waitFor("a window shows", state: { (try? running.errors()) ?? "" }) {
-            try running.output().contains(" %") ? () : nil
+        try waitUntil("a window shows", state: { (try? running.errors()) ?? "" }) {
+            try running.output().contains(" %")
         }
         kill(running.pid, signal)
         let result = try running.result()

@@ -20,16 +20,16 @@ import Testing
     /// Waits until the started program's first statement is done: from there on the signal has a handler. What comes before
     /// (fork, env, the dynamic linker) is not the program's.
     private static func waitForMain(_ program: RunningProgram) throws {
-        try waitFor("the handler", state: { (try? program.errors()) ?? "" }, pauseMs: 0) {
+        try waitUntil("the handler", state: { (try? program.errors()) ?? "" }, pauseMs: 0) {
             let status = try PosixFileSystem().readAll("/proc/\(program.pid)/status", limit: 1 << 16)
             let lines = String(decoding: status, as: UTF8.self).split(separator: "\n")
             func value(_ key: String) -> Substring {
                 lines.first { $0.hasPrefix(key) }?.split(separator: "\t").last ?? ""
             }
             let caught = UInt64(value("SigCgt:"), radix: 16) ?? 0
-            if value("Name:") == "stream-job", caught & 1 << UInt64(SIGTERM - 1) != 0 { return () }
+            if value("Name:") == "stream-job", caught & 1 << UInt64(SIGTERM - 1) != 0 { return true }
             sched_yield()
-            return nil
+            return false
         }
     }
 

@@ -58,11 +58,11 @@ final class CrashWorld {
     ) throws -> RunningProgram {
         let arguments = ["broker", "--listen", "127.0.0.1:\(port)", "--data", data.file("data"), "--no-auto-create"]
         let program = try BuiltProgram.start(BuiltProgram.path, arguments + options, in: data)
-        try waitFor("the broker listens", state: { (try? program.errors()) ?? "" }) {
+        try waitUntil("the broker listens", state: { (try? program.errors()) ?? "" }) {
             if let code = try program.code() {
                 throw NotReached(description: "the broker ended with \(code): \(try program.errors())")
             }
-            return try program.output().hasPrefix("listening on 127.0.0.1:\(port)\n") ? () : nil
+            return try program.output().hasPrefix("listening on 127.0.0.1:\(port)\n")
         }
         return program
     }
@@ -119,14 +119,14 @@ final class CrashWorld {
     func feedByEpochs(_ what: String, until isDone: () throws -> Bool) throws {
         var before = try newestEpoch()
         try feed(1)
-        try waitFor(what, state: { self.words }) {
-            if try isDone() { return () }
+        try waitUntil(what, state: { self.words }) {
+            if try isDone() { return true }
             let now = try newestEpoch()
             if now != before {
                 before = now
                 try feed(1)
             }
-            return nil
+            return false
         }
     }
 
@@ -177,11 +177,11 @@ final class CrashWorld {
 
     /// Waits until a member reads.
     func waitUntilReading(_ program: RunningProgram) throws {
-        try waitFor("a member has partitions", state: { self.words }) {
+        try waitUntil("a member has partitions", state: { self.words }) {
             if let code = try program.code() {
                 throw NotReached(description: "a member ended with \(code): \(try program.errors())")
             }
-            return try program.errors().contains("reading \(CrashWorkload.topic)/") ? () : nil
+            return try program.errors().contains("reading \(CrashWorkload.topic)/")
         }
     }
 
@@ -216,19 +216,22 @@ final class CrashWorld {
     private func waitForEmptyGroup() throws {
         let group = try KafkaIdleGroup(
             LiveJob.definition(job.text(brokers: brokers, instance: nil), brokers: brokers), log: { _ in })
-        try waitFor("the group has forgotten its members", state: { self.words }) {
-            try group.memberCount(timeoutMs: Int(hungAfterMs)) == 0 ? () : nil
+        try waitUntil("the group has forgotten its members", state: { self.words }) {
+            try group.memberCount(timeoutMs: Int(hungAfterMs)) == 0
         }
     }
 
     /// As `finish`, and compares with an undisturbed run: what differs, in words, and what is wrong with the checkpoint.
     func finish(_ instance: String?, against expected: CrashExpectation) throws -> [String] {
         var (output, summary) = try finish(instance)
-        // A transaction that a killed member left open ends after 10 s at the latest; until then readers stop before it. What
-        // differs for good is told below.
-        _ = try? waitFor("the output of an undisturbed run", pauseMs: 500) {
-            output = try CrashOutput(job, brokers: brokers, directory: scratch.path)
-            return output == expected.output ? () : nil
+        // A transaction that a killed member left open ends after 10 s at the latest; until then readers stop before it.
+        do {
+            try waitUntil("the output of an undisturbed run", pauseMs: 500) {
+                output = try CrashOutput(job, brokers: brokers, directory: scratch.path)
+                return output == expected.output
+            }
+        } catch is NotReached {
+            // What differs for good is told below.
         }
         var differences = output.differences(from: expected.output)
         for part in ["queries", "partitions"] {

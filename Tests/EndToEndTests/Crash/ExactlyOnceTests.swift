@@ -30,7 +30,8 @@ import Testing
                 #expect(reached || step == .snapshotWritten, "never at \(step.rawValue)\n\(world.words)")
                 try world.kill(program)
             }
-            #expect(try world.finish("a", against: expected) == [], "\(world.words)")
+            let differences = try world.finish("a", against: expected)
+            #expect(differences == [], "\(world.words)")
             #expect(world.kills == FaultStep.allCases.count)
         }
     }
@@ -48,7 +49,8 @@ import Testing
                 try world.feed(40, forMs: Int64(chance.below(700)))
                 try world.kill(program)
             }
-            #expect(try world.finish("a", against: expected) == [], "\(world.words)")
+            let differences = try world.finish("a", against: expected)
+            #expect(differences == [], "\(world.words)")
         }
     }
 
@@ -79,7 +81,8 @@ import Testing
                 try world.feed(20, forMs: Int64(chance.below(600)))
             }
             for member in running { try world.kill(member.program) }
-            #expect(try world.finish("a", against: expected) == [], "\(world.words)")
+            let differences = try world.finish("a", against: expected)
+            #expect(differences == [], "\(world.words)")
         }
     }
 
@@ -95,23 +98,24 @@ import Testing
             try world.feedByEpochs("stopped at \(step.rawValue)") { try world.isStopped(frozen) }
             let other = try world.start("b")
             // All partitions come to the other: the session of the first is over.
-            try waitFor("the other member reads every partition", state: { world.words }) {
+            try waitUntil("the other member reads every partition", state: { world.words }) {
                 try other.errors().split(separator: "\n").contains {
                     $0.ranges(of: "\(CrashWorkload.topic)/").count == Self.workload.messages.count
-                } ? () : nil
+                }
             }
             try world.feed(60, forMs: 1000)
             // It has gone on where the first was, and decided epochs of its own.
             try world.feed(epochs: 3)
             let before = try frozen.errors().count
             frozen.signal(SIGCONT)
-            try waitFor("the first learns that it was left behind", state: { world.words }) {
-                try frozen.errors().count > before ? () : nil
+            try waitUntil("the first learns that it was left behind", state: { world.words }) {
+                try frozen.errors().count > before
             }
             try world.feed(60, forMs: 1500)
             try world.kill(other)
             try world.kill(frozen)
-            #expect(try world.finish("b", against: expected) == [], "\(world.words)")
+            let differences = try world.finish("b", against: expected)
+            #expect(differences == [], "\(world.words)")
         }
     }
 
@@ -128,7 +132,8 @@ import Testing
                 try world.feed(30, forMs: 500)
                 if round != 1 { try world.kill(program) }
             }
-            #expect(try world.finish("a", against: expected) == [], "\(world.words)")
+            let differences = try world.finish("a", against: expected)
+            #expect(differences == [], "\(world.words)")
         }
     }
 
@@ -147,7 +152,8 @@ import Testing
                 let newest = try #require(try world.newestEpoch())
                 #expect(try PosixFileSystem().remove(newest.path))
             }
-            #expect(try world.finish("a", against: expected) == [], "\(world.words)")
+            let differences = try world.finish("a", against: expected)
+            #expect(differences == [], "\(world.words)")
         }
     }
 
@@ -174,7 +180,8 @@ import Testing
                 let reason = result.errors.split(separator: "\n").first { $0.hasPrefix("error") } ?? ""
                 #expect(reason.contains(paths.dropFirst()), "stops without naming the file: \(result.errors)")
             }
-            #expect(try world.finish("a", against: expected) == [], "\(world.words)")
+            let differences = try world.finish("a", against: expected)
+            #expect(differences == [], "\(world.words)")
         }
     }
 

@@ -82,8 +82,8 @@ import Testing
                 try live.send("metrics", 0, ["a", "b", "c"].map { Samples.line($0, second, 20) })
             }
             func state() -> String { (try? program.errors()) ?? "" }
-            _ = try waitFor("the rows of six windows", state: state) {
-                try live.read("rows")[0].count == 18 ? true : nil
+            try waitUntil("the rows of six windows", state: state) {
+                try live.read("rows")[0].count == 18
             }
             #expect(try live.read("flags")[0].isEmpty, "a verdict did not wait for its events")
             try live.send(

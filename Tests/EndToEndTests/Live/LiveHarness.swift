@@ -237,9 +237,9 @@ final class LiveJob {
 
     /// Waits for a state of the job; a job that has failed fails the test.
     func wait(_ what: String, _ condition: (LiveJob) -> Bool) throws {
-        try waitFor(what, state: { words }) {
+        try waitUntil(what, state: { words }) {
             if case .failure(let error)? = state.withLock({ $0.result }) { throw error }
-            return condition(self) ? () : nil
+            return condition(self)
         }
     }
 

@@ -40,8 +40,8 @@ import Testing
             let file = try Self.write(scratch, live.brokers)
             let program = try BuiltProgram.start(
                 BuiltProgram.path, ["run", file, "--summary", "json"], in: scratch)
-            try waitFor("published rows", state: { (try? program.errors()) ?? "" }) {
-                try Self.hasRows(scratch) ? () : nil
+            try waitUntil("published rows", state: { (try? program.errors()) ?? "" }) {
+                try Self.hasRows(scratch)
             }
             program.signal(signal)
             let result = try program.result()
@@ -84,7 +84,7 @@ import Testing
             let scratch = try Scratch()
             let program = try BuiltProgram.start(
                 BuiltProgram.path, ["run", try Self.write(scratch, "127.0.0.1:1")] + options, in: scratch)
-            try waitFor("the message") { try program.errors().contains("cannot be reached") ? () : nil }
+            try waitUntil("the message") { try program.errors().contains("cannot be reached") }
             program.signal(SIGTERM)
             let result = try program.result()
             #expect(result.code == 143)

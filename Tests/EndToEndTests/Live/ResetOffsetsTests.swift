@@ -135,8 +135,8 @@ import Testing
             let job = try Self.write(scratch, live.brokers)
             try Self.feed(live, [1, 11])
             let program = try BuiltProgram.start(BuiltProgram.path, ["run", job], in: scratch)
-            try waitFor("rows", state: { (try? program.errors()) ?? "" }) {
-                try live.read("rows").flatMap { $0 }.isEmpty ? nil : ()
+            try waitUntil("rows", state: { (try? program.errors()) ?? "" }) {
+                try !live.read("rows").flatMap { $0 }.isEmpty
             }
             let refused = try Self.reset(job, ["--to", Self.time(0), "--yes"], scratch)
             #expect(refused.code == 1)

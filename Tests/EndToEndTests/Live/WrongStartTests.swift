@@ -153,8 +153,8 @@ import Testing
             let share = ["--set", "sources.metrics.partitionedBy=[instance]"]
             let file = try Self.write(live, scratch)
             let first = try BuiltProgram.start(BuiltProgram.path, ["run", file] + share, in: scratch)
-            _ = try waitFor("the first member reads", state: { (try? first.errors()) ?? "" }) {
-                try first.errors().contains("reading metrics/0@0") ? true : nil
+            try waitUntil("the first member reads", state: { (try? first.errors()) ?? "" }) {
+                try first.errors().contains("reading metrics/0@0")
             }
             let refused = try Self.run(
                 live, scratch, share + ["--set", "queries.q.sinks=[{jsonl: {path: out}}, {console: {}}]"])

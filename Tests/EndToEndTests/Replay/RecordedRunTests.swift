@@ -117,15 +117,15 @@ import Testing
             var program = try BuiltProgram.start(BuiltProgram.path, ["run", job], in: scratch)
             func rows() -> Int { (try? Self.lines(scratch.file("rows")))?.count ?? 0 }
             func wait(_ what: String, speakers: Set<Int32>, withB: Bool = false, until: () throws -> Bool) throws {
-                try waitFor(what, state: { (try? program.errors()) ?? "" }) {
+                try waitUntil(what, state: { (try? program.errors()) ?? "" }) {
                     try feed.step(withB: withB, speakers: speakers)
                     // A pace, below the job's `idleTimeout`: who speaks is not idle.
                     SystemClock().sleep(ms: 30)
-                    return try until() ? () : nil
+                    return try until()
                 }
             }
             func waitQuietly(_ what: String, _ count: Int) throws {
-                try waitFor(what, state: { (try? program.errors()) ?? "" }) { rows() >= count ? () : nil }
+                try waitUntil(what, state: { (try? program.errors()) ?? "" }) { rows() >= count }
             }
             try wait("rows of all", speakers: [0, 1, 2]) { rows() > 20 }
             var before = rows()

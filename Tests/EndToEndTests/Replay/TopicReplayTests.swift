@@ -143,7 +143,7 @@ import Testing
             let open = try setting.topics()
             #expect((open.summary["samples"]?.number ?? 0) >= 1200)
             stop.request()
-            try waitFor("the producer ends") { done.withLock { $0 } ? () : nil }
+            try waitUntil("the producer ends") { done.withLock { $0 } }
         }
     }
 
@@ -167,7 +167,7 @@ import Testing
             definition.onDataLoss = action
             let source = try KafkaSources.bounded(definition, sources: ["metrics"]) { _ in }
             var readers: [any PartitionReader] = []
-            try waitFor("partitions") {
+            try waitUntil("partitions") {
                 for event in source.poll(untilNs: 0) {
                     // Partition 0 begins where nothing is any more, as if retention had come in between.
                     if case .assigned(let ids) = event {
@@ -175,7 +175,7 @@ import Testing
                         readers = try source.start(Dictionary(uniqueKeysWithValues: ids.map { ($0, 10) }))
                     }
                 }
-                return readers.isEmpty ? nil : ()
+                return !readers.isEmpty
             }
             let job = try CompiledJob(definition, registries: LiveJob.registries)
             let execution = JobExecution(
@@ -215,9 +215,9 @@ import Testing
             let output = setting.scratch.file("paced")
             let program = try BuiltProgram.start(
                 BuiltProgram.path, ["replay", setting.job, "--output", output, "--speed", "100x"], in: setting.scratch)
-            try waitFor("rows", state: { (try? program.errors()) ?? "" }) {
+            try waitUntil("rows", state: { (try? program.errors()) ?? "" }) {
                 let entries = (try? ManifestReader(directory: "\(output)/rows").entries()) ?? []
-                return entries.contains { $0.rows > 0 } ? () : nil
+                return entries.contains { $0.rows > 0 }
             }
             program.signal(SIGINT)
             let result = try program.result()

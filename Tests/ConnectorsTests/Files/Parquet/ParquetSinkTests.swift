@@ -311,10 +311,10 @@ struct ParquetSinkTests {
         }
         for _ in 0..<60 { try epoch() }
         // What is merged is published by the next epoch: as many of them as the merging takes.
-        try waitFor("a third of the files", pauseMs: 50) {
-            if try ManifestReader(directory: path).entries().count < end / 6 { return () }
+        try waitUntil("a third of the files", pauseMs: 50) {
+            if try ManifestReader(directory: path).entries().count < end / 6 { return true }
             try epoch()
-            return nil
+            return false
         }
         try sink.close()
         #expect(sink.mergeFailure == nil)
