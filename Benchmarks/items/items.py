@@ -16,6 +16,7 @@ Exit status 1 if something asked does not hold; 130 if it was interrupted, when 
 """
 import argparse
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -58,6 +59,25 @@ QUICK = {"kafka": 20, "latency": 30, "footprint": 45, "cores": 60, "peers": 30}
 
 class NotMeasured(Exception):
     """Why an item has no figures."""
+
+
+def side_by_side(calls):
+    """What the calls give, each made by a process of its own, all at once: `measure.run` takes a process' children for its own."""
+    fork = multiprocessing.get_context("fork")
+    pipes = [fork.Pipe(duplex=False) for _ in calls]
+    children = [fork.Process(target=lambda pipe=pipe, call=call: pipe.send(call()))
+                for (_, pipe), call in zip(pipes, calls)]
+    for child in children:
+        child.start()
+    for _, pipe in pipes:
+        pipe.close()
+    try:
+        return [results.recv() for results, _ in pipes]
+    except EOFError:
+        raise NotMeasured("a run beside another one failed (see above)") from None
+    finally:
+        for child in children:
+            child.join()
 
 
 @dataclass
@@ -116,8 +136,9 @@ class Bench:
             raise NotMeasured(f"the C loop found {told['lines']} lines in {directory}, not {SAMPLES}")
         return told
 
-    def replay(self, query, source, output_format, workers, cores=None, sink="parquet"):
-        output = self.out / "replay" / query
+    def replay(self, query, source, output_format, workers, cores=None, sink="parquet", name=None):
+        """A run of the program, its output in a directory of that name (else the query's)."""
+        output = self.out / "replay" / (name or query)
         shutil.rmtree(output, ignore_errors=True)
         output.parent.mkdir(parents=True, exist_ok=True)
         shape = source.name.rsplit("-", 1)[0]
@@ -221,12 +242,15 @@ class Bench:
         inputs.warm(source)
         samples = inputs.samples("long")
         for sink, asked in [("parquet", ">= 1.8x"), ("jsonl", "")]:
-            rounds = []
+            rounds, apart = [], []
             for _ in range(self.told.rounds):
                 one = self.replay("tumbling", source, "prometheus", 1, usable[:1], sink)
                 two = self.replay("tumbling", source, "prometheus", 2, usable[:2], sink)
                 rounds.append((one, two))
+                apart.append(side_by_side([lambda core=core: self.replay(
+                    "tumbling", source, "prometheus", 1, [core], sink, f"tumbling-{core}") for core in usable[:2]]))
             self.raw[f"cores {sink}"] = rounds
+            self.raw[f"cores {sink}, apart"] = apart
             ratio = statistics.median(one["wallSeconds"] / two["wallSeconds"] for one, two in rounds)
 
             def medians(key):
@@ -235,6 +259,12 @@ class Bench:
             self.add("5 two cores", f"{samples // 1_000_000} M samples of text in 4 partitions, whole process, {sink} out: wall "
                      "seconds of the process pinned to one core with one worker, and on two cores with two", asked,
                      f"{medians('wallSeconds')} (CPU {medians('cpuSeconds')})", f"{ratio:.2f}x", ratio >= 1.8 if asked else None)
+            # What two processes that share nothing lose beside each other no program can win back.
+            slower = [max(run["wallSeconds"] for run in runs) for runs in apart]
+            limit = statistics.median(2 * one["wallSeconds"] / wall for (one, _), wall in zip(rounds, slower))
+            self.add("5 two cores", f"the machine's own limit, {sink} out: two such processes of one worker at once, each pinned to its "
+                     "core: wall seconds of the slower, and twice one alone over it", "", f"{statistics.median(slower):.2f}",
+                     f"{limit:.2f}x")
 
     def cardinality(self):
         figures = self.benchmark("cardinality", ["500 series", "200000 series", "1000000 series"])

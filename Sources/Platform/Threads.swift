@@ -96,9 +96,10 @@ public final class Monitor<Value>: @unchecked Sendable {
     /// Runs `body` with the value locked, then wakes every waiter.
     public func withLock<R>(_ body: (inout Value) throws -> R) rethrows -> R {
         pthread_mutex_lock(mutex)
+        // Who is woken while the mutex is held would run into it.
         defer {
-            pthread_cond_broadcast(condition)
             pthread_mutex_unlock(mutex)
+            pthread_cond_broadcast(condition)
         }
         return try body(&value)
     }
@@ -107,30 +108,30 @@ public final class Monitor<Value>: @unchecked Sendable {
     /// them each time costs two changes of threads.
     public func withLock<R>(wakingIf body: (inout Value) -> (result: R, isOfUse: Bool)) -> R {
         pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
         let (result, isOfUse) = body(&value)
+        pthread_mutex_unlock(mutex)
         if isOfUse { pthread_cond_broadcast(condition) }
         return result
     }
 
-    /// Waits until `body` gives a result, or `deadlineNs` (monotonic clock; nil: no limit) has passed; then nil.
-    public func wait<R>(untilNs deadlineNs: Int64? = nil, _ body: (inout Value) -> R?) -> R? {
+    /// Waits until `body` gives a result, or `deadlineNs` (monotonic clock; nil: no limit) has passed; then nil. Then wakes every
+    /// other waiter, if what `body` changed may be of use to one (`isOfUse`).
+    public func wait<R>(untilNs deadlineNs: Int64? = nil, isOfUse: Bool = true, _ body: (inout Value) -> R?) -> R? {
         pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        while true {
-            if let result = body(&value) {
-                pthread_cond_broadcast(condition)
-                return result
-            }
+        var result = body(&value)
+        var isOver = false
+        while result == nil, !isOver {
             if let deadlineNs {
                 var time = timespec(tv_sec: Int(deadlineNs / 1_000_000_000), tv_nsec: Int(deadlineNs % 1_000_000_000))
-                if pthread_cond_timedwait(condition, mutex, &time) == ETIMEDOUT {
-                    return body(&value)
-                }
+                isOver = pthread_cond_timedwait(condition, mutex, &time) == ETIMEDOUT
             } else {
                 pthread_cond_wait(condition, mutex)
             }
+            result = body(&value)
         }
+        pthread_mutex_unlock(mutex)
+        if isOfUse, result != nil { pthread_cond_broadcast(condition) }
+        return result
     }
 }
 
@@ -232,26 +233,33 @@ public final class WorkerPool: Sendable {
 
     /// Takes part in what was begun, and returns when all of it is done.
     public func end() {
-        while let (work, index) = WorkerPool.take(monitor) {
+        while let (work, index) = monitor.withLock(wakingIf: { ($0.take(), isOfUse: false) }) {
             work(index)
-            monitor.withLock { $0.unfinished -= 1 }
+            WorkerPool.finish(monitor)
         }
-        _ = monitor.wait { $0.unfinished == 0 ? true : nil }
-        monitor.withLock { $0.work = nil }
+        _ = monitor.wait(isOfUse: false) { state -> Bool? in
+            guard state.unfinished == 0 else { return nil }
+            state.work = nil
+            return true
+        }
     }
 
-    private static func take(_ monitor: Monitor<State>) -> (work: @Sendable (Int) -> Void, index: Int)? {
-        monitor.withLock { $0.take() }
+    /// A piece is done: of use to who waits for the last one only.
+    private static func finish(_ monitor: Monitor<State>) {
+        monitor.withLock(wakingIf: { state in
+            state.unfinished -= 1
+            return ((), isOfUse: state.unfinished == 0)
+        })
     }
 
     private static func serve(_ monitor: Monitor<State>) {
         while true {
-            let taken: (work: @Sendable (Int) -> Void, index: Int)?? = monitor.wait {
+            let taken: (work: @Sendable (Int) -> Void, index: Int)?? = monitor.wait(isOfUse: false) {
                 $0.stopping ? .some(nil) : $0.take().map { .some($0) }
             }
             guard let taken, let taken else { return }
             taken.work(taken.index)
-            monitor.withLock { $0.unfinished -= 1 }
+            finish(monitor)
         }
     }
 
