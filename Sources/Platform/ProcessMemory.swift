@@ -20,13 +20,13 @@ public enum ProcessMemory {
     }
 
     /// Fits glibc's allocator to a batch run of `workers` threads, which takes and frees large columns all the time: they come
-    /// from the heap, whose pages stay, where else each would be pages taken from the kernel, cleared and given back. There are
-    /// as many heaps as workers: in fewer, threads wait for each other's locks; in more, what one has freed serves none of
-    /// the others. `trim` gives free pages back. Called before threads begin.
+    /// from the heap, whose pages stay, where else each would be pages taken from the kernel, cleared and given back. Few
+    /// threads share one heap, so that what one has freed serves the others. `trim` gives free pages back. Called before
+    /// threads begin.
     public static func keepFreedPages(workers: Int) {
         mallopt(M_MMAP_THRESHOLD, 1 << 20)
         mallopt(M_TRIM_THRESHOLD, 4 << 20)
-        mallopt(M_ARENA_MAX, Int32(truncatingIfNeeded: max(1, workers)))
+        mallopt(M_ARENA_MAX, Int32(truncatingIfNeeded: max(1, workers / 2)))
     }
 
     /// Fits glibc's allocator to a process that reads brokers without end: the buffers of their answers (some MiB each, in

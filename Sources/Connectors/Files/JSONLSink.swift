@@ -25,7 +25,7 @@ public struct JSONLSettings: Sendable, Equatable {
 /// `prepare` makes them durable and writes the manifest document that names them, hidden; `publish` shows new files and
 /// renames that document over its predecessor. What concatenating the files in manifest order gives does not depend on
 /// where epochs were cut. Memory: one buffer of about 1 MiB.
-public final class JSONLSink: Sink {
+public final class JSONLSink: EncodedRowSink {
     /// `jsonl out/cpu`.
     public let description: String
     /// Documents not written because `maxBytes` was reached.
@@ -113,7 +113,8 @@ public final class JSONLSink: Sink {
         try write(encoded, info)
     }
 
-    /// Takes rows that are encoded already, in emission order.
+    public func makeEncoder() -> (any RowEncoder)? { encoder?.another() }
+
     public func write(_ rows: EncodedRows, _ info: EmissionInfo) throws(SinkError) {
         for row in 0..<rows.count {
             let range = rows.range(of: row)

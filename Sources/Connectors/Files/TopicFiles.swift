@@ -38,7 +38,7 @@ public final class TopicFiles {
 
 /// One sink's share in the files of a topic. Epochs are those of the shared sink, which takes each step once however
 /// often it is told to.
-private final class TopicFileSink: Sink {
+private final class TopicFileSink: EncodedRowSink {
     private let shared: JSONLSink
     private let encoder: (any RowEncoder)?
     private var encoded = EncodedRows()
@@ -59,6 +59,8 @@ private final class TopicFileSink: Sink {
         try shared.write(encoded, info)
     }
 
+    func makeEncoder() -> (any RowEncoder)? { encoder?.another() }
+    func write(_ rows: EncodedRows, _ info: EmissionInfo) throws(SinkError) { try shared.write(rows, info) }
     func write(_ documents: DocumentBatch, _ info: EmissionInfo) throws(SinkError) { try shared.write(documents, info) }
     func prepare(_ epoch: EpochToken) throws(SinkError) { try shared.prepare(epoch) }
     func publish(_ epoch: EpochToken) throws(SinkError) { try shared.publish(epoch) }

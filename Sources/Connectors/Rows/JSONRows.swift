@@ -12,6 +12,7 @@ public struct JSONRows: RowFormat {
     public func makeEncoder(query: String) -> any RowEncoder { Encoder(query: query) }
 
     private final class Encoder: RowEncoder {
+        private let query: String
         /// `{"query":"cpu"`.
         private var head: [UInt8] = []
         private var schema: RowSchema?
@@ -21,9 +22,12 @@ public struct JSONRows: RowFormat {
         private var times: [(timestampMs: Int64, text: [UInt8])] = []
 
         init(query: String) {
+            self.query = query
             head.append(contentsOf: #"{"query":"#.utf8)
             JSONText.appendString(query, to: &head)
         }
+
+        func another() -> any RowEncoder { Encoder(query: query) }
 
         func encode(_ rows: RowBatch, into out: inout EncodedRows) {
             if schema != rows.schema { adopt(rows.schema) }

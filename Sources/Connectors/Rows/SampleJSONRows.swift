@@ -21,6 +21,8 @@ public struct SampleJSONRows: RowFormat {
 
         init(query: String) { self.query = query }
 
+        func another() -> any RowEncoder { Encoder(query: query) }
+
         func encode(_ rows: RowBatch, into out: inout EncodedRows) {
             if schema != rows.schema {
                 schema = rows.schema

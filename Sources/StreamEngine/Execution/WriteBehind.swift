@@ -1,23 +1,27 @@
 import Platform
 
 /// A thread that encodes and writes rows behind the coordinator, which goes on emitting: with two cores a replay that
-/// shows many rows takes about half the time.
+/// shows many rows takes about half the time. Where it falls behind, the coordinator encodes rows itself instead of waiting.
 ///
 /// All sinks of a run share one, so that what they share among themselves (two queries with one topic) is still used by
 /// one thread at a time, and each sees its calls in their order: the same bytes as without.
 public final class WriteBehind: Sendable {
     private struct Piece {
         let rows: Int
+        let bytes: Int
         let work: @Sendable () throws(SinkError) -> Void
     }
 
     private struct Queue {
         var pieces: [Piece] = []
-        /// Rows of these and of those at work.
+        /// Rows and bytes of these and of those at work.
         var rows = 0
+        var bytes = 0
         var isWorking = false
         /// Somebody waits for what is queued, however little it is.
         var isAwaited = false
+        /// The coordinator waits for room.
+        var isRoomAwaited = false
         var isStopping = false
         /// What went wrong first; nothing is written any more.
         var failure: SinkError?
@@ -26,8 +30,13 @@ public final class WriteBehind: Sendable {
         var isDue: Bool { rows >= WriteBehind.rowsEnough || isAwaited || isStopping }
     }
 
-    /// Rows that wait at most, about two megabytes; one emission may be larger.
-    private static let rowsMax = 1 << 15
+    /// Bytes that wait at most; one emission may be larger.
+    private static let bytesMax = 2 << 20
+    /// Where the coordinator can encode rows: bytes that wait at most, and those up to which it leaves encoding to the thread.
+    static let encodedBytesMax = 3 << 19
+    static let plainBytesMax = 1 << 19
+    /// About what a row takes before it is encoded.
+    static let plainRowBytes = 64
     /// So many are worth waking the thread for: a window of few groups alone costs less to write than that.
     private static let rowsEnough = 1 << 12
 
@@ -46,28 +55,45 @@ public final class WriteBehind: Sendable {
         thread.join()
     }
 
-    /// Queues a piece of work on `rows` rows; waits while too many are queued. Throws what an earlier piece failed with.
-    func add(rows: Int, _ work: @escaping @Sendable () throws(SinkError) -> Void) throws(SinkError) {
-        let piece = Piece(rows: rows, work: work)
+    /// Queues a piece of work on `rows` rows; waits while more than `limit` bytes would be queued. `bytes`: what they take in
+    /// memory, where that is known. Throws what an earlier piece failed with.
+    func add(
+        rows: Int, bytes: Int? = nil, upTo limit: Int = bytesMax,
+        _ work: @escaping @Sendable () throws(SinkError) -> Void
+    ) throws(SinkError) {
+        let bytes = bytes ?? rows * Self.plainRowBytes
+        if try offer(rows: rows, bytes: bytes, upTo: limit, work) { return }
+        let piece = Piece(rows: rows, bytes: bytes, work: work)
+        let failure: SinkError?? = queue.wait {
+            let added = Self.add(piece, to: &$0, upTo: limit)
+            $0.isRoomAwaited = added == nil
+            return added
+        }
+        if let failure, let failure { throw failure }
+    }
+
+    /// As `add`, but gives false instead of waiting.
+    func offer(
+        rows: Int, bytes: Int, upTo limit: Int, _ work: @escaping @Sendable () throws(SinkError) -> Void
+    ) throws(SinkError) -> Bool {
+        let piece = Piece(rows: rows, bytes: bytes, work: work)
         let failure: SinkError?? = queue.withLock(wakingIf: { queue in
-            let added = Self.add(piece, to: &queue)
+            let added = Self.add(piece, to: &queue, upTo: limit)
             if added == nil { queue.isAwaited = true }
             return (added, isOfUse: queue.isDue)
         })
-        if let failure {
-            if let failure { throw failure }
-            return
-        }
-        let late: SinkError?? = queue.wait { Self.add(piece, to: &$0) }
-        if let late, let late { throw late }
+        guard let failure else { return false }
+        if let failure { throw failure }
+        return true
     }
 
     /// Queues a piece, or gives what failed before; nil where there is no room for it.
-    private static func add(_ piece: Piece, to queue: inout Queue) -> SinkError?? {
+    private static func add(_ piece: Piece, to queue: inout Queue, upTo limit: Int) -> SinkError?? {
         if let failure = queue.failure { return .some(failure) }
-        guard queue.rows == 0 || queue.rows + piece.rows <= rowsMax else { return nil }
+        guard queue.bytes == 0 || queue.bytes + piece.bytes <= limit else { return nil }
         queue.pieces.append(piece)
         queue.rows += piece.rows
+        queue.bytes += piece.bytes
         return .some(nil)
     }
 
@@ -98,15 +124,19 @@ public final class WriteBehind: Sendable {
             }
             guard let taken, !taken.isEmpty else { return }
             var failure = queue.withLock { $0.failure }
-            for piece in taken where failure == nil {
-                do throws(SinkError) { try piece.work() } catch { failure = error }
+            for piece in taken {
+                if failure == nil {
+                    do throws(SinkError) { try piece.work() } catch { failure = error }
+                }
+                // Room for the next one at once: who waits for it has encoded it meanwhile.
+                queue.withLock(wakingIf: {
+                    $0.rows -= piece.rows
+                    $0.bytes -= piece.bytes
+                    $0.failure = failure
+                    return ((), isOfUse: $0.isRoomAwaited)
+                })
             }
-            let rows = taken.reduce(0) { $0 + $1.rows }
-            queue.withLock {
-                $0.isWorking = false
-                $0.rows -= rows
-                $0.failure = failure
-            }
+            queue.withLock { $0.isWorking = false }
         }
     }
 }
@@ -118,14 +148,21 @@ public final class WriteBehindSink: Sink {
     /// coordinator only after `drain` or `settle`, which return when there are none; the coordinator alone queues.
     private struct Handed: @unchecked Sendable {
         let sink: any Sink
+        /// The same one, where it takes bytes in place of rows.
+        let encodedSink: (any EncodedRowSink)?
     }
 
     private let handed: Handed
     private let behind: WriteBehind
+    /// The coordinator's own encoder of the sink's rows.
+    private let encoder: (any RowEncoder)?
+    /// Bytes of a row, the largest mean of a batch so far.
+    private var rowBytes = 0
 
     /// `sink`, written to by the thread of `behind`; nobody else uses it from now on.
     public init(_ sink: any Sink, behind: WriteBehind) {
-        handed = Handed(sink: sink)
+        handed = Handed(sink: sink, encodedSink: sink as? any EncodedRowSink)
+        encoder = handed.encodedSink?.makeEncoder()
         self.behind = behind
     }
 
@@ -141,7 +178,19 @@ public final class WriteBehindSink: Sink {
 
     public func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) {
         let handed = handed
-        try behind.add(rows: rows.rowCount) { () throws(SinkError) in try handed.sink.write(rows, info) }
+        let write: @Sendable () throws(SinkError) -> Void = { () throws(SinkError) in try handed.sink.write(rows, info)
+        }
+        guard let encoder else { return try behind.add(rows: rows.rowCount, write) }
+        let plainBytes = rows.rowCount * WriteBehind.plainRowBytes
+        if try behind.offer(rows: rows.rowCount, bytes: plainBytes, upTo: WriteBehind.plainBytesMax, write) { return }
+        var made = EncodedRows()
+        made.bytes.reserveCapacity(rows.rowCount * rowBytes)
+        encoder.encode(rows, into: &made)
+        rowBytes = max(rowBytes, made.bytes.count / max(rows.rowCount, 1) + 1)
+        let encoded = made
+        try behind.add(rows: rows.rowCount, bytes: encoded.bytes.count, upTo: WriteBehind.encodedBytesMax) {
+            () throws(SinkError) in try handed.encodedSink?.write(encoded, info)
+        }
     }
 
     public func write(_ documents: DocumentBatch, _ info: EmissionInfo) throws(SinkError) {

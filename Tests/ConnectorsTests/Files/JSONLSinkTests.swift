@@ -303,6 +303,43 @@ struct JSONLSinkTests {
         #expect((5...15).contains(try ManifestReader(directory: directory.file("out")).entries().count))
     }
 
+    /// Batches of which the queue has room for one: what comes while it is written is encoded by the caller.
+    @Test("rows written behind are the same bytes", arguments: RowFormats.all.map(\.name))
+    func behind(_ format: String) throws {
+        let schema = RowSchema(columns: [
+            ColumnDescription(name: "window_start", type: .timestamp, role: .windowStart),
+            ColumnDescription(name: "window_end", type: .timestamp, role: .windowEnd),
+            ColumnDescription(name: "node", type: .text, role: .key),
+            ColumnDescription(name: "idle", type: .double, role: .aggregate),
+        ])
+        let batches = (0..<8).map { window in
+            let rows = 0..<(8000 + 500 * window)
+            return RowBatch(
+                schema: schema, rowCount: rows.count,
+                columns: [
+                    ColumnData(.timestamps(rows.map { _ in Int64(window) * 60_000 })),
+                    ColumnData(.timestamps(rows.map { _ in Int64(window + 1) * 60_000 })),
+                    ColumnData(.texts(TextColumn(dictionary: ["a", "b"], codes: rows.map { Int32($0 % 2) }))),
+                    ColumnData(.doubles(rows.map { Double($0) / 7 })),
+                ])
+        }
+        let directory = try TemporaryDirectory()
+        func written(_ name: String, _ wrap: (JSONLSink) throws -> any Sink) throws -> [UInt8] {
+            let encoder = try #require(RowFormats.named(format)).makeEncoder(query: "q")
+            let sink = try wrap(
+                try JSONLSink(directory: directory.file(name), settings: JSONLSettings(), encoder: encoder))
+            for rows in batches { try sink.write(rows, Self.info(Self.token(1))) }
+            try sink.prepare(Self.token(1))
+            try sink.publish(Self.token(1))
+            try sink.close()
+            return try committed(directory.file(name))
+        }
+        let behind = try WriteBehind()
+        let expected = try written("once") { $0 }
+        #expect(!expected.isEmpty)
+        #expect(try written("behind") { WriteBehindSink($0, behind: behind) } == expected)
+    }
+
     @Test("documents beyond maxBytes are counted only")
     func limit() throws {
         let directory = try TemporaryDirectory()

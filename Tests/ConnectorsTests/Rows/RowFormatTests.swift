@@ -38,10 +38,12 @@ struct RowFormatTests {
         var out = EncodedRows()
         encoder.encode(rows, into: &out)
         let once = (0..<out.count).map { String(decoding: out.bytes[out.range(of: $0)], as: UTF8.self) }
-        // The tables kept between batches change nothing.
-        out.clear()
-        encoder.encode(rows, into: &out)
-        #expect((0..<out.count).map { String(decoding: out.bytes[out.range(of: $0)], as: UTF8.self) } == once)
+        // The tables kept between batches change nothing, nor does another encoder.
+        for encoder in [encoder, encoder.another()] {
+            out.clear()
+            encoder.encode(rows, into: &out)
+            #expect((0..<out.count).map { String(decoding: out.bytes[out.range(of: $0)], as: UTF8.self) } == once)
+        }
         return once
     }
 
