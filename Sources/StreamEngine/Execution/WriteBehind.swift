@@ -146,23 +146,25 @@ public final class WriteBehind: Sendable {
 public final class WriteBehindSink: Sink {
     /// Unchecked: the sink is used by the thread of `WriteBehind` while pieces are queued or at work, and by the
     /// coordinator only after `drain` or `settle`, which return when there are none; the coordinator alone queues.
-    private struct Handed: @unchecked Sendable {
-        let sink: any Sink
-        /// The same one, where it takes bytes in place of rows.
-        let encodedSink: (any EncodedRowSink)?
+    private struct Handed<S>: @unchecked Sendable {
+        let sink: S
     }
 
-    private let handed: Handed
+    private let handed: Handed<any Sink>
     private let behind: WriteBehind
-    /// The coordinator's own encoder of the sink's rows.
-    private let encoder: (any RowEncoder)?
-    /// Bytes of a row, the largest mean of a batch so far.
+    /// Where the sink takes bytes in place of rows: the same sink, and the coordinator's own encoder of its rows.
+    private let encoded: (handed: Handed<any EncodedRowSink>, encoder: any RowEncoder)?
+    /// Room for a row, by what those of the last batch took.
     private var rowBytes = 0
 
     /// `sink`, written to by the thread of `behind`; nobody else uses it from now on.
     public init(_ sink: any Sink, behind: WriteBehind) {
-        handed = Handed(sink: sink, encodedSink: sink as? any EncodedRowSink)
-        encoder = handed.encodedSink?.makeEncoder()
+        handed = Handed(sink: sink)
+        if let sink = sink as? any EncodedRowSink, let encoder = sink.makeEncoder() {
+            encoded = (Handed(sink: sink), encoder)
+        } else {
+            encoded = nil
+        }
         self.behind = behind
     }
 
@@ -178,18 +180,19 @@ public final class WriteBehindSink: Sink {
 
     public func write(_ rows: RowBatch, _ info: EmissionInfo) throws(SinkError) {
         let handed = handed
-        let write: @Sendable () throws(SinkError) -> Void = { () throws(SinkError) in try handed.sink.write(rows, info)
+        let write: @Sendable () throws(SinkError) -> Void = { () throws(SinkError) in
+            try handed.sink.write(rows, info)
         }
-        guard let encoder else { return try behind.add(rows: rows.rowCount, write) }
+        guard let (handed, encoder) = encoded else { return try behind.add(rows: rows.rowCount, write) }
         let plainBytes = rows.rowCount * WriteBehind.plainRowBytes
         if try behind.offer(rows: rows.rowCount, bytes: plainBytes, upTo: WriteBehind.plainBytesMax, write) { return }
         var made = EncodedRows()
-        made.bytes.reserveCapacity(rows.rowCount * rowBytes)
+        made.bytes.reserveCapacity(min(rows.rowCount * rowBytes, WriteBehind.encodedBytesMax))
         encoder.encode(rows, into: &made)
-        rowBytes = max(rowBytes, made.bytes.count / max(rows.rowCount, 1) + 1)
-        let encoded = made
-        try behind.add(rows: rows.rowCount, bytes: encoded.bytes.count, upTo: WriteBehind.encodedBytesMax) {
-            () throws(SinkError) in try handed.encodedSink?.write(encoded, info)
+        rowBytes = made.bytes.count / max(rows.rowCount, 1) * 9 / 8
+        let bytes = made
+        try behind.add(rows: rows.rowCount, bytes: bytes.bytes.count, upTo: WriteBehind.encodedBytesMax) {
+            () throws(SinkError) in try handed.sink.write(bytes, info)
         }
     }
 
