@@ -63,6 +63,7 @@ public enum Snappy {
                     bytes.count, target.bindMemory(to: CChar.self).baseAddress, &count)
             }
         }
+        // `output` has what snappy_max_compressed_length asks for, whatever the bytes are.
         precondition(status == SNAPPY_OK, "snappy_compress fails only for a buffer that is too small")
         output.removeLast(output.count - count)
         return output

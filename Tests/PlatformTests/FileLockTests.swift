@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Platform
@@ -62,7 +63,7 @@ import Testing
             lock.release()
             return false
         }
-        while try !isHeld() { SystemClock().sleep(ms: 5) }
+        try waitUntil("flock holds the lock") { try isHeld() }
         kill(child, SIGKILL)
         var status: Int32 = 0
         waitpid(child, &status, 0)

@@ -28,6 +28,7 @@ struct RowCursor {
     ) {
         guard let column = columns.first else { return body(cursors) }
         let rest = columns.dropFirst()
+        // Batches are made by the engine, each column with `rowCount` cells; checked as what follows reads without bounds.
         func next(_ cells: Cells) {
             if let valid = column.valid {
                 valid.withUnsafeBufferPointer { valid in

@@ -102,6 +102,7 @@ extension RowBatch {
                         TextColumn(
                             dictionary: a.dictionary + b.dictionary,
                             codes: a.codes + b.codes.map { $0 < 0 ? $0 : $0 + Int32(a.dictionary.count) }))
+                // A schema is made once by the plan, and every batch of it by the same code.
                 default: preconditionFailure("columns of one schema hold one kind of cell")
                 }
             var valid: [Bool]?
